@@ -152,7 +152,10 @@ tolerations:
 {{- fail "module.oci.url: it is used with `module.from: oci` alone: write that too, or leave the address empty" }}
 {{- end }}
 {{- if eq .Values.publish.to "configmap" }}
-{{- .Values.module.path }}
+{{- $name := ternary "libcorsward.so" "corsward_filter.wasm" (eq .Values.publish.filter "native") }}
+{{- .Values.module.path | default (printf "/etc/corsward/%s" $name) }}
+{{- else if eq .Values.publish.filter "native" }}
+{{- fail "publish.filter: Istio brings its proxies a Wasm filter alone: write `wasm`, or `publish.to: configmap`" }}
 {{- else if eq .Values.module.from "oci" }}
 {{- required "module.oci.url: with `module.from: oci` write the image's address, oci://REGISTRY/NAME@sha256:DIGEST" .Values.module.oci.url }}
 {{- else -}}

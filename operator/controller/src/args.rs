@@ -70,8 +70,8 @@ pub struct RunArgs {
     #[arg(long, value_enum, env = "CORSWARD_FILTER", default_value_t = FilterArg::Wasm)]
     pub filter: FilterArg,
     /// The filter's module: a file as Envoy sees it, with `istio` a file that this program serves, or an image by its digest
-    /// (`oci://REGISTRY/NAME@sha256:DIGEST`) [default: /etc/corsward/corsward_filter.wasm, or /etc/corsward/libcorsward.so for a
-    /// native filter].
+    /// (`oci://REGISTRY/NAME@sha256:DIGEST`) [default: `/etc/corsward/corsward_filter.wasm`, or `/etc/corsward/libcorsward.so` for
+    /// a native filter].
     #[arg(long, value_name = "PATH|oci://IMAGE", env = "CORSWARD_MODULE")]
     pub module: Option<String>,
     /// The address of /healthz, /readyz, /metrics and /policies. Port 0 takes a free port and logs it. In a cluster /policies answers
@@ -195,7 +195,7 @@ pub struct ModuleArgs {
     /// The kind of the module.
     #[arg(long, value_enum, env = "CORSWARD_FILTER", default_value_t = FilterArg::Wasm)]
     pub filter: FilterArg,
-    /// The module [default: its path in the operator's image: /corsward_filter.wasm, or /libcorsward-VERSION.so, to which a
+    /// The module [default: its path in the operator's image: `/corsward_filter.wasm`, or `/libcorsward-VERSION.so`, to which a
     /// link `libcorsward.so` leads in the target folder].
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,

@@ -20,7 +20,7 @@ use xtask::kubernetes::ApiServer;
 use xtask::tools;
 
 /// Values that matter, by what they are for.
-const COMBINATIONS: [(&str, &[&str]); 13] = [
+const COMBINATIONS: [(&str, &[&str]); 14] = [
     ("nothing said", &[]),
     ("the fleet stopped", &["enforcement=Off"]),
     ("no webhook", &["webhook.enabled=false"]),
@@ -43,6 +43,7 @@ const COMBINATIONS: [(&str, &[&str]); 13] = [
     ("WasmPlugins", &["publish.istio.kind=WasmPlugin"]),
     ("EnvoyFilters", &["publish.istio.kind=EnvoyFilter", "publish.graceSeconds=30"]),
     ("plain Envoys", &["publish.to=configmap", "module.path=/etc/envoy/filter.wasm"]),
+    ("plain Envoys with the native filter", &["publish.to=configmap", "publish.filter=native"]),
     (
         "monitoring",
         &[

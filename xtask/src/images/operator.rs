@@ -1,4 +1,4 @@
-//! The operator's image: a static binary and the filter's module, on nothing.
+//! The operator's image: a static binary and the filter's two modules, on nothing.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::VERSION;
-use crate::{build, command, docker, paths};
+use crate::{build, command, docker, native, paths};
 
 /// The image's name; its tag is the version. The chart asks for the same.
 const NAME: &str = "corsward-operator";
@@ -23,6 +23,8 @@ pub(super) fn build(module: &Path, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder)?;
     fs::copy(&binary, folder.join(NAME))?;
     fs::copy(module, folder.join("corsward_filter.wasm"))?;
+    let native = native::build()?;
+    fs::copy(&native, folder.join(native.file_name().unwrap_or_default()))?;
     println!("operator: {}", folder.display());
     if !docker::answers() {
         println!("left out: the operator's image, because no docker answers here");

@@ -13,7 +13,7 @@ use corsward_test_harness::cluster::socks_proxy::{ALLOW_ORIGIN, header};
 use corsward_test_harness::eventually::eventually;
 use serde_json::json;
 
-use self::pods::{App, Pods};
+use self::pods::{App, Filter, Pods};
 use crate::scenario::Scenario;
 use crate::scenario_cluster::ScenarioCluster;
 use crate::sharing::{SHOP, STRANGER, allowing};
@@ -22,6 +22,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::alone(
         "a pod with an Envoy of its own keeps the policies that ConfigMaps bring",
         an_envoy_of_ones_own,
+    ),
+    Scenario::alone(
+        "a pod with an Envoy of its own runs the native filter",
+        an_envoy_with_the_native_filter,
     ),
     Scenario::alone(
         "the same back ends answer in the mesh and behind Envoys of their own, and the same",
@@ -48,7 +52,7 @@ struct OwnEnvoyFixture<'c> {
 }
 
 fn an_envoy_of_ones_own(cluster: &ScenarioCluster) -> Result<()> {
-    let pods = Pods::switch_to_config_maps(cluster)?;
+    let pods = Pods::switch_to_config_maps(cluster, Filter::Wasm)?;
     let fixture = OwnEnvoyFixture::set(cluster, &pods, "own-envoy")?;
     let patient = OwnEnvoyFixture::set(cluster, &pods, "own-envoy-patient")?;
     fixture.enforcement().context("enforcement")?;
@@ -60,6 +64,15 @@ fn an_envoy_of_ones_own(cluster: &ScenarioCluster) -> Result<()> {
     });
     told?;
     changed.map_err(|_| anyhow!("it panicked: see above"))?.context("a change")?;
+    pods.switch_back()
+}
+
+fn an_envoy_with_the_native_filter(cluster: &ScenarioCluster) -> Result<()> {
+    let pods = Pods::switch_to_config_maps(cluster, Filter::Native)?;
+    let fixture = OwnEnvoyFixture::set(cluster, &pods, "own-envoy-native")?;
+    fixture.enforcement().context("enforcement")?;
+    fixture.change_now().context("a change that the kubelet is told of")?;
+    fixture.damage().context("a ConfigMap damaged by hand")?;
     pods.switch_back()
 }
 

@@ -36,6 +36,11 @@ fn a_wrong_value_is_refused_by_the_name_of_its_field() {
         ),
         ("an annotation that is Helm's", "commonAnnotations.helm\\.sh/hook=test", "helm.sh/hook"),
         ("an image without its digest", "module.oci.url=oci://a.example/b:c", "/module/oci/url"),
+        (
+            "a filter that Istio does not bring",
+            "publish.filter=native",
+            "publish.filter: Istio brings its proxies a Wasm filter alone",
+        ),
         ("a path that is not whole", "module.path=filter.wasm", "/module/path"),
         ("nobody at all", "replicas=0", "/replicas"),
         ("a text for a number", "replicas=two", "/replicas"),

@@ -13,6 +13,16 @@ use crate::scenario_cluster::ScenarioCluster;
 
 const MANIFEST: &str = include_str!("../../../../../examples/own-envoy/deployment.yaml");
 const BOOTSTRAP: &str = include_str!("../../../../../examples/own-envoy/bootstrap.yaml");
+const NATIVE_BOOTSTRAP: &str =
+    include_str!("../../../../../examples/own-envoy-native/bootstrap.yaml");
+/// The changes of `examples/own-envoy-native/kustomization.yaml`.
+const NATIVE: [(&str, &str); 2] = [
+    ("[module, --to, /etc/corsward]", "[module, --filter, native, --to, /etc/corsward]"),
+    (
+        "        - {name: POD_LABEL_APP,",
+        "        - {name: CORSWARD_LABELS, value: \"app=$(POD_LABEL_APP)\"}\n        - {name: POD_LABEL_APP,",
+    ),
+];
 
 /// The container beside an Envoy.
 #[derive(Debug)]
@@ -33,7 +43,27 @@ pub(super) struct Pods<'c> {
     operator: String,
     envoy: String,
     looks: AtomicUsize,
+    filter: Filter,
     switched: bool,
+}
+
+/// The kind of the filter's module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Filter {
+    Wasm,
+    Native,
+}
+
+// === impl Filter ===
+
+impl Filter {
+    /// The chart's value.
+    fn value(self) -> &'static str {
+        match self {
+            Self::Wasm => "publish.filter=wasm",
+            Self::Native => "publish.filter=native",
+        }
+    }
 }
 
 // === impl App ===
@@ -49,15 +79,18 @@ impl<'a> App<'a> {
 
 impl<'c> Pods<'c> {
     /// Has the operator publish into ConfigMaps, and waits until it does.
-    pub(super) fn switch_to_config_maps(cluster: &'c ScenarioCluster) -> Result<Self> {
+    pub(super) fn switch_to_config_maps(
+        cluster: &'c ScenarioCluster,
+        filter: Filter,
+    ) -> Result<Self> {
         let release = Release::of(cluster)?;
         let operator = release.ns.get("deployments", release::NAME)?;
         let operator = &operator["spec"]["template"]["spec"]["containers"][0]["image"];
         let operator = operator.as_str().context("the operator has an image")?.to_owned();
         let envoy = envoy(cluster)?;
         let looks = AtomicUsize::new(0);
-        let pods = Self { cluster, release, operator, envoy, looks, switched: true };
-        pods.release.upgrade(&["publish.to=configmap"])?;
+        let pods = Self { cluster, release, operator, envoy, looks, filter, switched: true };
+        pods.release.upgrade(&["publish.to=configmap", filter.value()])?;
         Ok(pods)
     }
 
@@ -69,7 +102,7 @@ impl<'c> Pods<'c> {
 
     fn restore(&self) -> Result<()> {
         self.release.start_operator()?;
-        self.release.upgrade(&["publish.to=istio"])?;
+        self.release.upgrade(&["publish.to=istio", Filter::Wasm.value()])?;
         // An operator that publishes elsewhere leaves what it wrote here.
         let ours = "corsward.io/bundle";
         self.cluster.read(&["delete", "configmaps", "--all-namespaces", "-l", ours]).map(drop)
@@ -77,11 +110,15 @@ impl<'c> Pods<'c> {
 
     /// Runs an application with an Envoy beside it, and waits until the pod is ready.
     pub(super) fn run(&self, ns: &TestNamespace<'_>, app: &App<'_>) -> Result<()> {
+        let bootstrap = match self.filter {
+            Filter::Wasm => BOOTSTRAP,
+            Filter::Native => NATIVE_BOOTSTRAP,
+        };
         let bootstrap = json!({
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": { "name": "api-envoy" },
-            "data": { "bootstrap.yaml": BOOTSTRAP },
+            "data": { "bootstrap.yaml": bootstrap },
         });
         ns.apply(&bootstrap.to_string())?;
         ns.apply(&self.manifest(app)?)?;
@@ -95,7 +132,8 @@ impl<'c> Pods<'c> {
         let container =
             format!("{IMAGE}\n        imagePullPolicy: Never\n        command: {command}");
         let mut manifest = MANIFEST.to_owned();
-        for (from, to) in [
+        let native = if self.filter == Filter::Native { &NATIVE[..] } else { &[] };
+        let changes = [
             ("envoyproxy/envoy:v1.40.0", self.envoy.as_str()),
             ("corsward-operator:0.1.0", &self.operator),
             ("registry.example/shop/api:1", &container),
@@ -103,7 +141,8 @@ impl<'c> Pods<'c> {
             ("corsward-e88e689750", config_map),
             ("{app: api}", &format!("{{app: {name}}}")),
             ("  name: api\n", &format!("  name: {name}\n")),
-        ] {
+        ];
+        for (from, to) in native.iter().chain(&changes) {
             ensure!(manifest.contains(from), "the example does not say `{from}` any more");
             manifest = manifest.replace(from, to);
         }
