@@ -7,16 +7,35 @@ mod istio;
 use serde_json::Value;
 
 use crate::SourceFile;
-use crate::blocks::{self, Match, NoPrefix};
+use crate::blocks;
 use crate::expression::{Anchor, Expression};
-use crate::fields::{documents, seconds, split, text, texts, truth};
+use crate::fields::{
+    documents, headers_of_cors, of_other_kinds, seconds, split, text, texts, truth,
+};
+use crate::hosts::{Host, hostnames, leave_alone, nothing, without_port};
 use crate::layer::{Comparison, Habits, Layer, Names, OriginRule, Own, PlainOptions, Vary};
-use crate::settings::{Block, BlockPath, Failure, Note, Settings};
+use crate::matches::{Beside, Match, NoPrefix, arrange};
+use crate::settings::{Block, BlockPath, Conditions, Failure, Note, Settings};
 
 pub(crate) use gateway::{read_routes, read_security_policies};
 pub(crate) use istio::read as read_virtual_services;
 
 const PRODUCT: &str = "Envoy 1.40.0";
+
+/// The fields of a `CorsPolicy` that are read; `shadow_enabled` changes no answer.
+const FIELDS: [&str; 11] = [
+    "@type",
+    "disabled",
+    "allow_origin_string_match",
+    "allow_methods",
+    "allow_headers",
+    "expose_headers",
+    "max_age",
+    "allow_credentials",
+    "filter_enabled",
+    "shadow_enabled",
+    "forward_not_matching_preflights",
+];
 
 /// Its answers, as measured: a preflight that does not match is forwarded, and nothing varies by origin.
 const HABITS: Habits = Habits {
@@ -39,11 +58,12 @@ pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
     for (file, document) in documents(files)? {
         let mut configurations = Vec::new();
         find(&document, "virtual_hosts", &mut configurations);
+        let first = all.len();
         for configuration in configurations {
-            let hosts = configuration.get("virtual_hosts").and_then(Value::as_array);
-            for host in hosts.into_iter().flatten() {
-                all.extend(of_virtual_host(host, own_policy(configuration), &file)?);
-            }
+            all.extend(of_configuration(configuration, &file)?);
+        }
+        if let Some(settings) = all.get_mut(first) {
+            settings.notes.extend(headers_of_cors(&document, &file));
         }
     }
     if all.is_empty() {
@@ -56,6 +76,37 @@ pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
     Ok(all)
 }
 
+/// The virtual hosts of a configuration. A request has the one with its exact host, else the longest wildcard, else `*`.
+fn of_configuration(configuration: &Value, file: &str) -> Result<Vec<Settings>, Failure> {
+    let mut all = Vec::new();
+    let mut hosts: Vec<Host> = Vec::new();
+    let written = configuration.get("virtual_hosts").and_then(Value::as_array);
+    for host in written.into_iter().flatten() {
+        let mut settings = of_virtual_host(host, own_policy(configuration), file)?;
+        let place = place(host, file);
+        for name in texts(host, "/domains").unwrap_or_default() {
+            let bare = without_port(&name);
+            let other = hosts.iter().find(|it| without_port(&it.name) == bare && it.place != place);
+            if let (Some(other), Some(settings)) = (other, &mut settings) {
+                let text = format!(
+                    "`{}` of {} is the same host at another port, and a policy has no port: it covers both",
+                    other.name, other.place
+                );
+                settings.notes.push(Note::decide("", &place, text));
+            }
+            let has_cors = settings.is_some();
+            hosts.push(Host { name, place: place.clone(), has_cors });
+        }
+        all.extend(settings);
+    }
+    leave_alone(&mut all, &hosts);
+    Ok(all)
+}
+
+fn place(host: &Value, file: &str) -> String {
+    format!("{file}, virtual host {}", text(host, "/name").unwrap_or("envoy"))
+}
+
 fn of_virtual_host(
     host: &Value,
     outer: Option<&Value>,
@@ -63,7 +114,7 @@ fn of_virtual_host(
 ) -> Result<Option<Settings>, Failure> {
     let mut notes = Vec::new();
     let name = text(host, "/name").unwrap_or("envoy");
-    let place = format!("{file}, virtual host {name}");
+    let place = place(host, file);
     let of_host = completed(own_policy(host), outer);
     let of_policy = |policy: Option<&Value>, notes: &mut Vec<Note>| match policy {
         Some(cors) if truth(cors, "/disabled") != Some(true) => {
@@ -73,30 +124,36 @@ fn of_virtual_host(
     };
     let own = of_policy(of_host.as_ref(), &mut notes)?;
     let mut matches = Vec::new();
-    let mut is_shared = false;
     for route in host.pointer("/routes").and_then(Value::as_array).into_iter().flatten() {
-        let Ok(path) = path(route) else {
-            let text = "a route has a regex for its path: write the rules that it means";
-            notes.push(Note::decide("", &place, text));
-            continue;
-        };
         let layer = match own_policy(route) {
             None => own.clone(),
             of_route => of_policy(completed(of_route, of_host.as_ref()).as_ref(), &mut notes)?,
         };
-        is_shared |= layer.is_some();
-        matches.push(Match { path, layer, is_narrower: is_narrower(route) });
+        let clusters = route.pointer("/route/weighted_clusters");
+        if clusters.is_some_and(|clusters| clusters.to_string().contains("CorsPolicy")) {
+            let text = "a weighted cluster has a `CorsPolicy` of its own, which is left out: a rule has one for all of its requests";
+            notes.push(Note::decide("", &place, text));
+        }
+        let (path, beside) = match path(route) {
+            Ok(path) => (path, beside(route)),
+            Err(NoPrefix(source)) => (None, Beside::Regex(source)),
+        };
+        matches.push(Match { path, layer, beside, place: place.clone() });
     }
-    let mut blocks = blocks::of_matches(matches, &place, &mut notes);
+    let is_shared = matches.iter().any(|it| it.layer.is_some());
+    let (mut blocks, elsewhere) = arrange(matches, &mut notes);
     if !blocks.iter().any(|block| block.path.is_none()) {
         blocks.push(Block { path: None, layer: own });
     }
     if blocks.iter().all(|block| block.layer.is_none()) {
-        return nothing(&place, is_shared);
+        return if is_shared { Err(nothing(&place, &notes)) } else { Ok(None) };
     }
     let domains = texts(host, "/domains").unwrap_or_default();
     let hostnames = hostnames(&domains, &place, &mut notes);
-    Ok(Some(blocks::settings(PRODUCT, &object_name(name), None, hostnames, blocks, notes)))
+    let mut settings =
+        blocks::settings(PRODUCT, &object_name(name), None, hostnames, blocks, notes);
+    settings.elsewhere = elsewhere;
+    Ok(Some(settings))
 }
 
 /// The path of a route; absent: every path.
@@ -108,15 +165,26 @@ fn path(route: &Value) -> Result<Option<BlockPath>, NoPrefix> {
     if let Some(path) = matched("path_separated_prefix") {
         return Ok(blocks::prefix(path));
     }
-    matched("prefix").map(blocks::start).ok_or(NoPrefix)
+    if let Some(path) = matched("prefix") {
+        return Ok(blocks::start(path));
+    }
+    match matched("safe_regex/regex") {
+        Some(".*" | "/.*") => Ok(None),
+        source => Err(NoPrefix(source.unwrap_or("a match without a path").to_owned())),
+    }
 }
 
-/// `typed_per_filter_config`, and the field that came before it.
+/// `typed_per_filter_config` by the name of the filter or by its type, and the field that came before it.
 fn own_policy(value: &Value) -> Option<&Value> {
     let filters =
         value.get("typed_per_filter_config").or_else(|| value.get("typedPerFilterConfig"));
+    let is_cors = |filter: &&Value| {
+        text(filter, "/@type").is_some_and(|kind| kind.ends_with(".cors.v3.CorsPolicy"))
+    };
     filters
         .and_then(|filters| filters.get("envoy.filters.http.cors"))
+        .or_else(|| filters.and_then(Value::as_object)?.values().find(is_cors))
+        .map(|filter| filter.get("config").unwrap_or(filter))
         .or_else(|| value.pointer("/route/cors"))
         .or_else(|| value.pointer("/cors"))
 }
@@ -140,6 +208,7 @@ fn completed(own: Option<&Value>, outer: Option<&Value>) -> Option<Value> {
 }
 
 fn layer(cors: &Value, place: &str, notes: &mut Vec<Note>) -> Result<Layer, Failure> {
+    unread(cors, "CorsPolicy", &FIELDS, place, notes);
     let credentials = truth(cors, "/allow_credentials").unwrap_or(false);
     let matchers = cors.get("allow_origin_string_match").and_then(Value::as_array);
     let mut origins = Vec::new();
@@ -253,40 +322,60 @@ fn wildcard(origin: &str, star: &str, place: &str, notes: &mut Vec<Note>) -> Opt
     rule(&parts.join(star), Anchor::Whole, false, place, notes)
 }
 
-/// The hosts without their ports, and a remark on each that `hostnames` cannot have.
-fn hostnames(written: &[String], place: &str, notes: &mut Vec<Note>) -> Vec<String> {
-    let mut hostnames = Vec::new();
-    for domain in written {
-        let host = domain.rsplit_once(':').map_or(domain.as_str(), |(host, _)| host);
-        if host != "*" && host.contains('.') {
-            hostnames.push(host.to_owned());
+/// The conditions of a route beside its path.
+fn beside(route: &Value) -> Beside {
+    const PATHS: [&str; 4] = ["path", "prefix", "path_separated_prefix", "case_sensitive"];
+    let mut wanted = Conditions::default();
+    let mut is_known = true;
+    let mut has_some = false;
+    for (name, value) in route.get("match").and_then(Value::as_object).into_iter().flatten() {
+        if PATHS.contains(&name.as_str()) {
             continue;
         }
-        let text = format!(
-            "the host `{domain}` is left out of `hostnames`: write the full names under which browsers reach it; a policy without \
-             `hostnames` covers every host"
-        );
-        notes.push(Note::decide("", place, text));
+        has_some = true;
+        is_known &= name == "headers";
+        for header in value.as_array().into_iter().flatten() {
+            let exact =
+                text(header, "/string_match/exact").or_else(|| text(header, "/exact_match"));
+            match (text(header, "/name"), exact) {
+                (Some(":method"), Some(method)) => wanted.method = Some(method.to_owned()),
+                (Some(":authority"), Some(host)) => wanted.authority = Some(host.to_owned()),
+                (Some(name), Some(value)) => {
+                    wanted.headers.push((name.to_ascii_lowercase(), value.to_owned()));
+                }
+                _ => is_known = false,
+            }
+        }
     }
-    hostnames
+    if !has_some {
+        return Beside::Nothing;
+    }
+    Beside::Conditions(is_known.then_some(wanted))
 }
 
-/// Whether a route of Envoy has conditions beside its path.
-fn is_narrower(route: &Value) -> bool {
-    const PATHS: [&str; 4] = ["path", "prefix", "path_separated_prefix", "case_sensitive"];
-    let fields = route.get("match").and_then(Value::as_object);
-    fields.is_some_and(|fields| fields.keys().any(|field| !PATHS.contains(&field.as_str())))
+/// The settings with remarks on the objects of other kinds, or the fault that there are none.
+fn found(
+    mut all: Vec<Settings>,
+    files: &[SourceFile],
+    kind: &str,
+    missing: &str,
+) -> Result<Vec<Settings>, Failure> {
+    let Some(first) = all.first_mut() else {
+        let place = files.first().map(|file| file.name.clone()).unwrap_or_default();
+        return Err(Failure::unreadable(place, missing));
+    };
+    first.notes.extend(of_other_kinds(files, &[kind])?);
+    Ok(all)
 }
 
-/// No settings, or the refusal of those that are left out as a whole.
-fn nothing(place: &str, is_shared: bool) -> Result<Option<Settings>, Failure> {
-    if is_shared {
-        return Err(Failure::unreadable(
-            place,
-            "every match with CORS has a regex for its path or conditions beside it, and a rule has a path alone: there is no policy to write",
-        ));
+/// Remarks on the fields of settings that this import does not read.
+pub(crate) fn unread(cors: &Value, name: &str, known: &[&str], place: &str, notes: &mut Vec<Note>) {
+    for field in cors.as_object().into_iter().flat_map(|fields| fields.keys()) {
+        if !known.contains(&field.as_str()) {
+            let text = format!("`{field}` of `{name}` is not read: the policy has nothing of it");
+            notes.push(Note::decide("", place, text));
+        }
     }
-    Ok(None)
 }
 
 /// A name that an object may have.

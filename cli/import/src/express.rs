@@ -90,6 +90,7 @@ pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
             system: Box::new(layer),
             paths: Vec::new(),
             success_status,
+            elsewhere: Vec::new(),
         });
     }
     Ok(all)

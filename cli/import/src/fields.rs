@@ -5,7 +5,7 @@ use corsward_manifest::yaml::Reader;
 use serde_json::Value;
 
 use crate::SourceFile;
-use crate::settings::Failure;
+use crate::settings::{Failure, Note};
 
 /// The documents of files, each with the name of its file.
 pub(crate) fn documents(files: &[SourceFile]) -> Result<Vec<(String, Value)>, Failure> {
@@ -103,4 +103,76 @@ fn duration(text: &str) -> Option<u64> {
         number.clear();
     }
     number.is_empty().then_some(total)
+}
+
+/// The time at which a cluster created an object.
+pub(crate) fn created(object: &Value) -> Option<String> {
+    text(object, "/metadata/creationTimestamp").map(str::to_owned)
+}
+
+/// The fields whose CORS settings the readers read.
+const READ: [&str; 5] =
+    ["corsPolicy", "cors", "envoy.filters.http.cors", "globalcors", "annotations"];
+
+/// A remark where headers of CORS stand in other settings of an object, such as those that add a response header.
+pub(crate) fn headers_of_cors(object: &Value, place: &str) -> Option<Note> {
+    let (field, written) = header_of_cors(object, "")?;
+    let text = format!(
+        "`{field}` has `{}`, which this import does not read: write its origins into the policy, and remove it",
+        shortened(written)
+    );
+    Some(Note::decide("", place, text))
+}
+
+/// The first field with such a header, and its text.
+fn header_of_cors<'v>(value: &'v Value, field: &'v str) -> Option<(&'v str, &'v str)> {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .filter(|(name, _)| !READ.contains(&name.as_str()))
+            .find_map(|(name, value)| {
+                let is_header = names_header_of_cors(name);
+                is_header.then_some((field, name.as_str())).or_else(|| header_of_cors(value, name))
+            }),
+        Value::Array(items) => items.iter().find_map(|item| header_of_cors(item, field)),
+        Value::String(text) => names_header_of_cors(text).then_some((field, text.as_str())),
+        _ => None,
+    }
+}
+
+/// Whether a text names a response header of CORS.
+pub(crate) fn names_header_of_cors(text: &str) -> bool {
+    text.to_ascii_lowercase().contains("access-control-allow-")
+}
+
+/// The first line that names a header of CORS, cut where it is long.
+pub(crate) fn shortened(text: &str) -> String {
+    let line = text.lines().find(|line| names_header_of_cors(line)).unwrap_or(text);
+    let line = line.trim();
+    let short: String = line.chars().take(80).collect();
+    if short.len() < line.len() { format!("{short}…") } else { short }
+}
+
+/// Remarks on the objects of other kinds that say anything of CORS.
+pub(crate) fn of_other_kinds(files: &[SourceFile], kinds: &[&str]) -> Result<Vec<Note>, Failure> {
+    let mut notes = Vec::new();
+    for (file, value) in documents(files)? {
+        let Some(kind) = text(&value, "/kind").filter(|kind| !kinds.contains(kind)) else {
+            continue;
+        };
+        let written = value.to_string().to_ascii_lowercase();
+        let is_word = |(at, _): (usize, &str)| {
+            !written.get(..at).is_some_and(|before| before.ends_with(|c: char| c.is_alphabetic()))
+        };
+        if names_header_of_cors(&written) || written.match_indices("cors").any(is_word) {
+            let name = text(&value, "/metadata/name").unwrap_or_default();
+            let text = format!(
+                "the object says `cors` or names its headers, and this import reads {} alone: import it by the word of its system, or write \
+                 what it says (origins, hosts, paths) into the policy",
+                kinds.join(" and ")
+            );
+            notes.push(Note::decide("", &format!("{file}, {kind} {name}"), text));
+        }
+    }
+    Ok(notes)
 }

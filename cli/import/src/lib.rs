@@ -15,10 +15,13 @@ mod exchange;
 mod express;
 mod expression;
 mod fields;
+mod hosts;
+mod ingress;
 mod judgement;
 mod kubernetes;
 mod layer;
 mod manifest;
+mod matches;
 mod nginx;
 mod probe;
 mod proxy;
@@ -119,7 +122,7 @@ pub fn import(
         Source::Django => django::read(files, options)?,
         Source::Nginx => nginx::read(files)?,
         Source::Starlette => starlette::read(files, options)?,
-        Source::IngressNginx => kubernetes::read_ingresses(files)?,
+        Source::IngressNginx => ingress::read(files)?,
         Source::Istio => envoy::read_virtual_services(files)?,
         Source::GatewayApi => envoy::read_routes(files)?,
         Source::Envoy => envoy::read(files)?,
@@ -129,6 +132,11 @@ pub fn import(
         Source::Traefik => kubernetes::read_middlewares(files)?,
         Source::Kong => kubernetes::read_kong_plugins(files)?,
     };
+    let mut all = all;
+    if !options.hosts.is_empty() {
+        all.retain(|settings| !settings.is_exception());
+    }
+    conflicts(&mut all);
     let from: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
     let from = from.join(", ");
     let is_one = all.len() == 1;
@@ -147,6 +155,42 @@ pub fn import(
         imports.push(translate(settings, options, &id, &from)?);
     }
     Ok(imports)
+}
+
+/// Names the policies of which one alone would decide: those with the same host and the same path, and other settings.
+fn conflicts(all: &mut [Settings]) {
+    let mut rest = all;
+    while let Some((later, before)) = rest.split_last_mut() {
+        let same_host = |other: &&mut Settings| {
+            other.namespace == later.namespace
+                && (other.hostnames == later.hostnames
+                    || other.hostnames.iter().any(|host| later.hostnames.contains(host)))
+        };
+        let differs = |other: &&mut Settings| {
+            later.blocks.iter().any(|block| {
+                let mut others = other.blocks.iter();
+                others.any(|other| {
+                    other.path == block.path
+                        && other.layer != block.layer
+                        && (other.layer.is_some() || block.layer.is_some())
+                })
+            })
+        };
+        let names: Vec<String> = before
+            .iter_mut()
+            .filter(same_host)
+            .filter(differs)
+            .map(|other| format!("`{}`", other.name))
+            .collect();
+        if !names.is_empty() {
+            let text = format!(
+                "{} has the same host and path with other settings, and one policy decides: give each its own hosts, paths or workloads",
+                names.join(", ")
+            );
+            later.notes.push(Note::decide("", "", text));
+        }
+        rest = before;
+    }
 }
 
 /// The policy's name, which no other policy of the import has.
@@ -180,6 +224,7 @@ fn translate(
 ) -> Result<Import, Failure> {
     if !options.hosts.is_empty() {
         settings.hostnames.clone_from(&options.hosts);
+        settings.notes.retain(|note| note.text != hosts::NO_HOST);
     }
     let translation::Translation { spec, policy, notes } = translation::translate(&settings, id)?;
     let from = format!("{from} ({})", settings.product);

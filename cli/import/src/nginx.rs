@@ -139,6 +139,7 @@ fn of_server(server: &Server, notes: &[Note], at: usize) -> Result<Option<Settin
     let system = Box::new(server.clone());
     Ok(Some(Settings {
         success_status: None,
+        elsewhere: Vec::new(),
         product: PRODUCT,
         name,
         namespace: None,

@@ -3,7 +3,7 @@
 use crate::exchange::{Exchange, Response};
 use crate::expression::Expression;
 use crate::layer::{Layer, Names, OriginRule};
-use crate::settings::Settings;
+use crate::settings::{Conditions, Elsewhere, Settings};
 
 /// The host of a request where no setting names one.
 const HOST: &str = "api.example";
@@ -18,6 +18,8 @@ pub(crate) struct Probe {
     /// Whether the settings cover its path by a part of a segment.
     pub(crate) is_part_of_segment: bool,
     pub(crate) application: Application,
+    /// The settings that answer it in the place of those of its path and host.
+    pub(crate) elsewhere: Option<Elsewhere>,
 }
 
 /// The relation of an origin to the settings.
@@ -64,7 +66,11 @@ pub(crate) fn probes(settings: &Settings) -> Vec<Probe> {
     if paths.is_empty() {
         paths.push("/orders".to_owned());
     }
-    let mut all = Vec::new();
+    let mut all: Vec<Probe> = settings
+        .elsewhere
+        .iter()
+        .flat_map(|elsewhere| of_elsewhere(elsewhere, &layers, &authority))
+        .collect();
     for (at, path) in paths.iter().enumerate() {
         let write = Writer { authority: &authority, path };
         for (relation, origin) in &origins {
@@ -109,6 +115,33 @@ pub(crate) fn probes(settings: &Settings) -> Vec<Probe> {
         });
     }
     all
+}
+
+/// The requests that other settings answer.
+fn of_elsewhere(elsewhere: &Elsewhere, layers: &[&Layer], authority: &str) -> Vec<Probe> {
+    let Elsewhere { conditions, path, layer } = elsewhere;
+    let Conditions { method, authority: other, headers, .. } = conditions;
+    let write = Writer { authority: other.as_deref().unwrap_or(authority), path };
+    let headers: Vec<(&str, &str)> =
+        headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let own: Vec<&Layer> = layer.iter().collect();
+    let mut probes = Vec::new();
+    for layers in [own.as_slice(), layers] {
+        let named = origins(layers).into_iter().find(|(relation, _)| {
+            matches!(relation, Relation::Named | Relation::Sample | Relation::Foreign)
+        });
+        let Some((relation, origin)) = named.filter(|_| !layers.is_empty()) else { continue };
+        let origin = (relation, origin.as_str());
+        probes.push(write.probe(method.as_deref().unwrap_or("GET"), origin, &headers, plain()));
+        // A preflight has no header and no method of the request that follows.
+        if headers.is_empty() && method.is_none() {
+            probes.push(write.preflight(origin, "PUT", ""));
+        }
+    }
+    for probe in &mut probes {
+        probe.elsewhere = Some(elsewhere.clone());
+    }
+    probes
 }
 
 /// The origins at the boundaries of the settings.
@@ -237,6 +270,7 @@ impl Writer<'_> {
             is_meant: false,
             is_part_of_segment: false,
             application,
+            elsewhere: None,
         }
     }
 

@@ -67,22 +67,25 @@ pub struct Case {
 
 /// Judges the probes by both.
 pub(crate) fn report(settings: &Settings, proxy: &Proxy, policy: String) -> Report {
-    let mut classes: BTreeMap<(Why, Difference), (usize, Exchange)> = BTreeMap::new();
+    // A request that other settings answer has a class of its own.
+    let mut classes: BTreeMap<(Why, Difference, String), (usize, Exchange)> = BTreeMap::new();
     let mut cases = Vec::new();
     for probe in probes(settings) {
         let case = case(settings, proxy, &probe);
         for difference in &case.differences {
             let why = Why::of(&probe, &case, difference, proxy.outcome(&probe.exchange));
+            let elsewhere = probe.elsewhere.as_ref().filter(|_| why.is_elsewhere());
+            let elsewhere = elsewhere.map(|it| format!("{} {:?}", it.path, it.conditions));
             let class = classes
-                .entry((why, difference.clone()))
+                .entry((why, difference.clone(), elsewhere.unwrap_or_default()))
                 .or_insert_with(|| (0, probe.exchange.clone()));
             class.0 = class.0.saturating_add(1);
         }
         cases.push(case);
     }
-    let classes = classes.into_iter().map(|((why, difference), (requests, exchange))| {
+    let classes = classes.into_iter().map(|((why, difference, _), (requests, exchange))| {
         let Difference { aspect, old, new } = difference;
-        let witness = witness(&exchange);
+        let witness = witness(&exchange, why.is_elsewhere());
         Class { effect: why.effect(), aspect, old, new, why: why.text(), witness, requests }
     });
     let mut classes: Vec<Class> = classes.collect();
@@ -92,7 +95,11 @@ pub(crate) fn report(settings: &Settings, proxy: &Proxy, policy: String) -> Repo
 
 fn case(settings: &Settings, proxy: &Proxy, probe: &Probe) -> Case {
     let exchange = probe.exchange.clone();
-    let (old, new) = (settings.system.answer(&exchange), proxy.answer(&exchange));
+    let new = proxy.answer(&exchange);
+    let old = match &probe.elsewhere {
+        Some(elsewhere) => elsewhere.answer(&exchange),
+        None => settings.system.answer(&exchange),
+    };
     let differences = differences(&exchange, &old, &new);
     Case { exchange, old, new, differences }
 }
@@ -103,9 +110,12 @@ pub fn differences(exchange: &Exchange, old: &Answer, new: &Answer) -> Vec<Diffe
     judge(exchange, old).differences(&judge(exchange, new), exchange.is_preflight())
 }
 
-/// The request line, the header lines, and the application's answer where it is not a plain one.
-fn witness(exchange: &Exchange) -> Vec<String> {
+/// The request line, the host where it tells, the header lines, and the application's answer where it is not a plain one.
+fn witness(exchange: &Exchange, has_host: bool) -> Vec<String> {
     let mut lines = vec![format!("{} {}", exchange.method, exchange.path)];
+    if has_host {
+        lines.push(format!("host: {}", exchange.authority));
+    }
     lines.extend(exchange.headers.iter().map(|(name, value)| format!("{name}: {value}")));
     let application = &exchange.application;
     if application.status != 200 || !application.headers.is_empty() {

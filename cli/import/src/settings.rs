@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::exchange::System;
+use crate::exchange::{Answer, Exchange, System};
 use crate::layer::Layer;
 
 /// The settings that become one policy.
@@ -23,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) system: Box<dyn System>,
     /// Paths at the boundaries of the settings.
     pub(crate) paths: Vec<String>,
+    /// Requests that the old system answers by other settings, and no policy says so.
+    pub(crate) elsewhere: Vec<Elsewhere>,
     /// The status of a passed preflight, where the settings say it.
     pub(crate) success_status: Option<u16>,
 }
@@ -45,6 +47,30 @@ pub(crate) enum BlockPath {
     Prefix(String),
     /// Any text from the left, a part of a segment included.
     Start(String),
+}
+
+/// The part of a request that fulfils conditions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Conditions {
+    /// The method.
+    pub(crate) method: Option<String>,
+    /// The host.
+    pub(crate) authority: Option<String>,
+    /// The query, without `?`.
+    pub(crate) query: Vec<String>,
+    /// The header lines.
+    pub(crate) headers: Vec<(String, String)>,
+}
+
+/// A request that the old system answers by other settings than those of its path and host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Elsewhere {
+    /// The conditions that it fulfils.
+    pub(crate) conditions: Conditions,
+    /// Its path.
+    pub(crate) path: String,
+    /// The layer that answers it; absent: no CORS.
+    pub(crate) layer: Option<Layer>,
 }
 
 /// A remark about a setting.
@@ -126,6 +152,24 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+// === impl Settings ===
+
+impl Settings {
+    /// Whether their policy leaves its hosts alone.
+    pub(crate) fn is_exception(&self) -> bool {
+        self.blocks.iter().all(|block| block.layer.is_none())
+    }
+}
+
+// === impl Elsewhere ===
+
+impl System for Elsewhere {
+    fn answer(&self, exchange: &Exchange) -> Answer {
+        self.layer.as_ref().map_or_else(|| exchange.forwarded(), |layer| layer.answer(exchange))
+    }
+}
+
 // === impl Block ===
 
 impl Block {
@@ -151,6 +195,16 @@ impl BlockPath {
     pub(crate) fn as_str(&self) -> &str {
         let (Self::Exact(path) | Self::Prefix(path) | Self::Start(path)) = self;
         path
+    }
+
+    /// A path that it covers.
+    pub(crate) fn inside(&self) -> String {
+        match self {
+            Self::Exact(path) => path.clone(),
+            Self::Prefix(path) | Self::Start(path) => {
+                format!("{}/orders", path.trim_end_matches('/'))
+            }
+        }
     }
 
     /// Whether it covers a path that the rule with its text does not.

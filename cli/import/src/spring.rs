@@ -4,11 +4,12 @@ use granit_parser::{Event, Parser};
 use serde_json::{Map, Value};
 
 use crate::SourceFile;
-use crate::blocks::{self, NoPrefix};
+use crate::blocks;
 use crate::envoy::rule;
 use crate::expression::Anchor;
 use crate::fields::{documents, seconds, texts, truth};
 use crate::layer::{Comparison, Habits, Layer, Names, OriginRule, Own, PlainOptions, Vary};
+use crate::matches::NoPrefix;
 use crate::settings::{Block, BlockPath, Failure, Note, Settings};
 
 const PRODUCT: &str = "Spring Cloud Gateway 5.0.4";
@@ -127,7 +128,7 @@ fn path(pattern: &str) -> Result<Option<BlockPath>, NoPrefix> {
     match path.strip_suffix("/**") {
         Some(prefix) if is_literal(prefix) => Ok(blocks::prefix(prefix)),
         None if is_literal(path) => Ok(Some(BlockPath::Exact(path.to_owned()))),
-        _ => Err(NoPrefix),
+        _ => Err(NoPrefix(pattern.to_owned())),
     }
 }
 

@@ -45,6 +45,7 @@ pub(crate) fn read(files: &[SourceFile], options: &Options) -> Result<Vec<Settin
     let layer = arguments.layer()?;
     Ok(vec![Settings {
         success_status: None,
+        elsewhere: Vec::new(),
         product: PRODUCT,
         name: "starlette".to_owned(),
         namespace: None,

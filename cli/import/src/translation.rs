@@ -37,7 +37,7 @@ pub(crate) fn translate(settings: &Settings, id: &PolicyId) -> Result<Translatio
         }
     }
     // A rule that turns nothing off says nothing.
-    if spec.cors.is_none() {
+    if spec.cors.is_none() && !settings.is_exception() {
         let shared = settings.blocks.iter().filter(|block| block.layer.is_some());
         let shared: Vec<&BlockPath> = shared.filter_map(|block| block.path.as_ref()).collect();
         spec.rules.retain(|rule| {

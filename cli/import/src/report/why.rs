@@ -22,6 +22,7 @@ pub enum Effect {
 /// The reason of a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Why {
+    ElsewhereLost,
     LeftOut,
     Null,
     BeyondPort,
@@ -35,6 +36,7 @@ pub(crate) enum Why {
     Age,
     Rejected,
     Other,
+    ElsewhereWider,
     PathCovered,
     SegmentWider,
     More,
@@ -52,6 +54,12 @@ pub(crate) enum Why {
     CacheLost,
 }
 
+const REFUSAL_FORWARDED: &str = "The old system refused the request itself; the policy forwards it, and the browser keeps the response \
+     from the page. `disallowedRequests: Reject` refuses it.";
+const ELSEWHERE_LOST: &str = "The settings have a match for the request that no rule says; a comment in the policy names it, and its origins.";
+const ELSEWHERE_WIDER: &str = "The settings answer the request without these origins, which no rule says; a comment in the policy names \
+     the match or the host: write its paths as rules with `mode: \"Off\"`, or list the hosts in `hostnames`.";
+
 // === impl Why ===
 
 impl Why {
@@ -63,6 +71,11 @@ impl Why {
         outcome: Option<Outcome>,
     ) -> Self {
         let (old, new) = (judge(&case.exchange, &case.old), judge(&case.exchange, &case.new));
+        let is_read = !matches!(difference.aspect, Aspect::Cache | Aspect::Application);
+        if probe.elsewhere.is_some() && is_read {
+            let is_wider = new.access > old.access;
+            return if is_wider { Self::ElsewhereWider } else { Self::ElsewhereLost };
+        }
         if probe.is_part_of_segment {
             match difference.aspect {
                 Aspect::Preflight | Aspect::Response if new.access > old.access => {
@@ -136,9 +149,15 @@ impl Why {
         }
     }
 
+    /// Whether it is that other settings answer the request.
+    pub(crate) fn is_elsewhere(self) -> bool {
+        matches!(self, Self::ElsewhereLost | Self::ElsewhereWider)
+    }
+
     pub(crate) fn effect(self) -> Effect {
         match self {
-            Self::LeftOut
+            Self::ElsewhereLost
+            | Self::LeftOut
             | Self::Null
             | Self::BeyondPort
             | Self::Method
@@ -153,7 +172,8 @@ impl Why {
             | Self::PreflightAnswered
             | Self::CacheLost
             | Self::Other => Effect::Loss,
-            Self::PathCovered
+            Self::ElsewhereWider
+            | Self::PathCovered
             | Self::SegmentWider
             | Self::More
             | Self::RefusalForwarded
@@ -171,6 +191,8 @@ impl Why {
 
     pub(crate) fn text(self) -> &'static str {
         match self {
+            Self::ElsewhereLost => ELSEWHERE_LOST,
+            Self::ElsewhereWider => ELSEWHERE_WIDER,
             Self::LeftOut => {
                 "The policy leaves an entry of the settings out; a comment in it says why."
             }
@@ -198,10 +220,7 @@ impl Why {
                 "A rule of the policy covers whole segments of a path, and so a path that the settings leave out."
             }
             Self::More => "The policy allows more than the settings.",
-            Self::RefusalForwarded => {
-                "The old system refused the request itself; the policy forwards it, and the browser keeps the response from the page. \
-                 `disallowedRequests: Reject` refuses it."
-            }
+            Self::RefusalForwarded => REFUSAL_FORWARDED,
             Self::OriginAlone => "Preflights aside, the policy judges by the origin alone.",
             Self::Misspelled => {
                 "No browser writes an `Origin` like that; the policy reads it as the Fetch standard does."

@@ -1,0 +1,314 @@
+//! `corsward import` of objects that share hosts: each policy covers what its own object has, and the report has the rest.
+
+#![expect(clippy::unwrap_used, reason = "a helper of tests stops the test where it cannot go on")]
+
+use std::fs;
+use std::process::Command;
+
+/// The policies and the reports of settings, with the words of comments joined.
+fn import(from: &str, text: &str) -> (String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("settings");
+    fs::write(&path, text).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_corsward"));
+    let output = command.arg("import").arg(from).arg(path).output().unwrap();
+    let words = |bytes: Vec<u8>| {
+        let text = String::from_utf8(bytes).unwrap().replace('#', "");
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    (words(output.stdout), words(output.stderr))
+}
+
+/// An `Ingress` with these annotations, each after `nginx.ingress.kubernetes.io/`, for a host.
+fn ingress(name: &str, annotations: &[(&str, &str)], host: &str, paths: &str) -> String {
+    let annotations: Vec<String> = annotations
+        .iter()
+        .map(|(name, value)| format!("nginx.ingress.kubernetes.io/{name}: '{value}'"))
+        .collect();
+    format!(
+        "---\nkind: Ingress\nmetadata: {{name: {name}, annotations: {{{}}}}}\nspec: {{rules: [{{host: '{host}', http: {{paths: [{paths}]}}}}]}}\n",
+        annotations.join(", ")
+    )
+}
+
+const SHARED: [(&str, &str); 2] =
+    [("enable-cors", "true"), ("cors-allow-origin", "https://a.example")];
+
+/// A `VirtualService` for hosts.
+fn virtual_service(name: &str, hosts: &str, routes: &str) -> String {
+    format!(
+        "---\nkind: VirtualService\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n  hosts: [{hosts}]\n  gateways: [public]\n  http:\n{routes}"
+    )
+}
+
+/// An `HTTPRoute` for hosts.
+fn http_route(name: &str, hosts: &str, rules: &str) -> String {
+    format!(
+        "---\nkind: HTTPRoute\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n  hostnames: [{hosts}]\n  rules:\n{rules}"
+    )
+}
+
+const ISTIO_CORS: &str = "corsPolicy: {allowOrigins: [{exact: 'https://a.example'}]}";
+const GATEWAY_CORS: &str = "filters: [{type: CORS, cors: {allowOrigins: ['https://a.example']}}]";
+
+#[test]
+fn paths_without_cors_of_the_same_host_are_left_alone() {
+    let whole = "{path: /, pathType: Prefix}";
+    let admin = "{path: /admin, pathType: Prefix}";
+    let ingresses = ingress("a", &SHARED, "api.example", whole)
+        + &ingress("b", &[], "api.example", admin)
+        + &ingress("c", &[], "other.example", "{path: /else, pathType: Prefix}");
+    let services = virtual_service("a", "api.example", &format!("  - {ISTIO_CORS}\n"))
+        + &virtual_service("b", "api.example", "  - match: [{uri: {prefix: /admin}}]\n")
+        + &virtual_service("c", "other.example", "  - match: [{uri: {prefix: /else}}]\n");
+    let routes = http_route("a", "api.example", &format!("  - {GATEWAY_CORS}\n"))
+        + &http_route("b", "api.example", "  - matches: [{path: {value: /admin}}]\n")
+        + &http_route("c", "other.example", "  - matches: [{path: {value: /else}}]\n");
+    for (from, text) in [("ingress-nginx", ingresses), ("istio", services), ("gateway-api", routes)]
+    {
+        let (policy, report) = import(from, &text);
+        let want = "- path: {type: PathPrefix, value: /admin} mode: \"Off\"";
+        assert!(policy.contains(want), "{from}: {policy}");
+        assert!(!policy.contains("/else"), "{from}: {policy}");
+        assert_eq!(policy.matches("kind: CorsPolicy").count(), 1, "{from}: {policy}");
+        assert!(!report.contains("`GET /admin/orders`"), "{from}: {report}");
+    }
+}
+
+#[test]
+fn a_path_without_cors_around_one_with_it_stays_without() {
+    let api = "{path: /api, pathType: Prefix}";
+    let ingresses = ingress("a", &[], "api.example", "{path: /, pathType: Prefix}")
+        + &ingress("b", &SHARED, "api.example", api)
+        + &ingress("c", &[], "api.example", "{path: /api/private, pathType: Exact}");
+    let (policy, _) = import("ingress-nginx", &ingresses);
+    let want = "hostnames: - api.example rules: - path: {type: Exact, value: /api/private} mode: \"Off\" - path: {type: PathPrefix, value: /api} cors:";
+    assert!(policy.contains(want), "{policy}");
+}
+
+#[test]
+fn each_object_with_cors_keeps_its_own_policy() {
+    let ingresses = ingress("a", &SHARED, "api.example", "{path: /, pathType: Prefix}")
+        + &ingress(
+            "b",
+            &[("enable-cors", "True")],
+            "api.example",
+            "{path: /open, pathType: Prefix}",
+        );
+    let (policies, _) = import("ingress-nginx", &ingresses);
+    assert_eq!(policies.matches("kind: CorsPolicy").count(), 2, "{policies}");
+    assert_eq!(policies.matches("value: /open").count(), 1, "{policies}");
+    assert!(!policies.contains("mode: \"Off\""), "{policies}");
+    // One of two objects with the same path is in force.
+    let same = ingress("a", &SHARED, "api.example", "{path: /, pathType: Prefix}")
+        + &ingress("b", &[("enable-cors", "true")], "api.example", "{path: /, pathType: Prefix}");
+    let (policies, _) = import("ingress-nginx", &same);
+    assert_eq!(policies.matches("kind: CorsPolicy").count(), 1, "{policies}");
+    assert!(policies.contains("and the older object is first: it is left out"), "{policies}");
+}
+
+#[test]
+fn a_match_that_no_rule_says_has_a_witness_in_the_report() {
+    let service = virtual_service("a", "api.example", &format!("  - {ISTIO_CORS}\n"))
+        + &virtual_service(
+            "b",
+            "api.example",
+            "  - match: [{uri: {prefix: /orders}, headers: {x-env: {exact: dev}}}, {uri: {regex: '/v[0-9]/.*'}}]\n",
+        );
+    let (policy, report) = import("istio", &service);
+    assert!(
+        policy.contains("decide: a match at `/orders` without CORS has conditions"),
+        "{policy}"
+    );
+    assert!(
+        policy.contains("decide: `/v[0-9]/.*` is a regex, and a rule has a prefix"),
+        "{policy}"
+    );
+    assert!(report.contains("Wider: the policy allows more"), "{report}");
+    for witness in ["`host: api.example` `origin: https://a.example` `x-env: dev`", "GET /v"] {
+        assert!(report.contains(witness), "{witness}: {report}");
+    }
+    let route = http_route(
+        "a",
+        "api.example",
+        &format!("  - {GATEWAY_CORS}\n  - matches: [{{method: PUT}}]\n"),
+    );
+    let (_, report) = import("gateway-api", &route);
+    assert!(
+        report.contains("`PUT /orders` `host: api.example` `origin: https://a.example`"),
+        "{report}"
+    );
+    // What loses its origins has one, too.
+    let canary = format!(
+        "  - match: [{{headers: {{x-canary: {{exact: '1'}}}}}}]\n    corsPolicy: {{allowOrigins: [{{exact: 'https://canary.example'}}]}}\n  - {ISTIO_CORS}\n"
+    );
+    let (_, report) = import("istio", &virtual_service("a", "api.example", &canary));
+    let lost = "| allowed without credentials | refused | `GET /orders` `host: api.example` `origin: https://canary.example` `x-canary: 1` |";
+    assert!(report.contains(lost), "{report}");
+}
+
+#[test]
+fn a_host_that_a_wildcard_would_cover_is_left_alone() {
+    let ingresses = ingress("a", &SHARED, "*.shop.example", "{path: /, pathType: Prefix}")
+        + &ingress("b", &[], "plain.shop.example", "{path: /, pathType: Prefix}")
+        + &ingress("c", &[], "else.example", "{path: /, pathType: Prefix}");
+    let services = virtual_service("a", "'*.shop.example'", &format!("  - {ISTIO_CORS}\n"))
+        + &virtual_service("b", "plain.shop.example", "  - route: []\n");
+    let hosts = "virtual_hosts:\n- {name: a, domains: ['*.shop.example'], typed_per_filter_config: {envoy.filters.http.cors: \
+                 {allow_origin_string_match: [{exact: 'https://a.example'}]}}}\n- {name: b, domains: ['plain.shop.example:443']}\n";
+    for (from, text) in
+        [("ingress-nginx", ingresses), ("istio", services), ("envoy", hosts.to_owned())]
+    {
+        let (policies, _) = import(from, &text);
+        let want = "spec: hostnames: - plain.shop.example rules: - path: {type: PathPrefix, value: /} mode: \"Off\"";
+        assert!(policies.contains(want), "{from}: {policies}");
+        assert!(!policies.contains("else.example"), "{from}: {policies}");
+    }
+}
+
+#[test]
+fn a_host_that_no_hostname_says_has_a_witness() {
+    let text = "virtual_hosts:\n- {name: a, domains: ['*'], typed_per_filter_config: {envoy.filters.http.cors: \
+                {allow_origin_string_match: [{exact: 'https://a.example'}]}}}\n- {name: b, domains: ['admin.*']}\n";
+    let (policy, report) = import("envoy", text);
+    assert!(policy.contains("decide: the host `admin.*` has other settings"), "{policy}");
+    assert!(
+        report.contains("`GET /orders` `host: admin.a` `origin: https://a.example`"),
+        "{report}"
+    );
+}
+
+#[test]
+fn hosts_of_envoy_are_without_ports_and_once() {
+    let host = |name: &str, domains: &str, origin: &str| {
+        format!(
+            "- {{name: {name}, domains: [{domains}], typed_per_filter_config: {{envoy.filters.http.cors: \
+             {{allow_origin_string_match: [{{exact: '{origin}'}}]}}}}}}\n"
+        )
+    };
+    let one = host("a", "'api.example', 'api.example:8443', 'v*.api.example'", "https://a.example");
+    let (policy, _) = import("envoy", &format!("virtual_hosts:\n{one}"));
+    assert_eq!(policy.matches("- api.example").count(), 1, "{policy}");
+    assert!(policy.contains("decide: the host `v*.api.example` is left out"), "{policy}");
+    let two = host("a", "'api.example'", "https://a.example")
+        + &host("b", "'api.example:8443'", "https://b.example");
+    let (policies, _) = import("envoy", &format!("virtual_hosts:\n{two}"));
+    assert!(policies.contains("is the same host at another port"), "{policies}");
+    assert!(policies.contains("`a` has the same host and path with other settings"), "{policies}");
+}
+
+#[test]
+fn aliases_and_snippets_of_ingress_nginx_are_read_or_named() {
+    let snippet = "add_header Access-Control-Allow-Origin \"https://b.example\";";
+    let more = [
+        SHARED[0],
+        SHARED[1],
+        ("server-alias", "alias.example, ~^www[0-9]"),
+        ("configuration-snippet", snippet),
+    ];
+    let plain = "{path: /plain, pathType: Prefix}";
+    let text = ingress("a", &more, "api.example", "{path: /, pathType: Prefix}")
+        + &ingress(
+            "b",
+            &[("server-snippet", "more_set_headers \"access-control-allow-origin: *\";")],
+            "api.example",
+            plain,
+        );
+    let (policy, _) = import("ingress-nginx", &text);
+    assert!(policy.contains("hostnames: - api.example - alias.example"), "{policy}");
+    assert!(policy.contains("decide: `server-alias` has the regex `~^www[0-9]`"), "{policy}");
+    assert!(
+        policy.contains("decide: `configuration-snippet` has `add_header Access-Control"),
+        "{policy}"
+    );
+    assert!(policy.contains("decide: `server-snippet` has `more_set_headers"), "{policy}");
+    let (policy, said) = import(
+        "ingress-nginx",
+        &ingress("a", &[("configuration-snippet", snippet)], "api.example", plain),
+    );
+    assert!(policy.is_empty() && said.contains("`configuration-snippet` has"), "{said}");
+}
+
+#[test]
+fn a_canary_and_a_regex_of_ingress_nginx_are_those_of_their_host() {
+    let canary = [SHARED[0], SHARED[1], ("canary", "true")];
+    let text = ingress("a", &SHARED, "api.example", "{path: /a, pathType: Prefix}")
+        + &ingress("b", &canary, "api.example", "{path: /b, pathType: Prefix}")
+        + &ingress("c", &[("use-regex", "true")], "api.example", "{path: /c, pathType: Prefix}");
+    let (policy, report) = import("ingress-nginx", &text);
+    assert_eq!(policy.matches("kind: CorsPolicy").count(), 1, "{policy}");
+    assert!(
+        policy.contains("a canary has the CORS annotations of the ingress beside it"),
+        "{policy}"
+    );
+    assert!(!policy.contains("/b"), "{policy}");
+    assert!(report.contains("`GET /ax`"), "{report}");
+}
+
+#[test]
+fn objects_of_other_kinds_that_say_cors_are_named() {
+    let route = http_route("a", "api.example", &format!("  - {GATEWAY_CORS}\n"));
+    let other = "---\nkind: SecurityPolicy\nmetadata: {name: p}\nspec: {cors: {allowOrigins: ['https://b.example']}}\n";
+    let (policy, _) = import("gateway-api", &format!("{route}{other}"));
+    assert!(policy.contains("decide: the object says `cors`"), "{policy}");
+    assert!(policy.contains("SecurityPolicy p)"), "{policy}");
+    let filter = "  - filters: [{type: ResponseHeaderModifier, responseHeaderModifier: {set: [{name: Access-Control-Allow-Origin, value: '*'}]}}]\n    matches: [{path: {value: /own}}]\n";
+    let text = http_route("a", "api.example", &format!("  - {GATEWAY_CORS}\n{filter}"));
+    let (policy, _) = import("gateway-api", &text);
+    assert!(policy.contains("decide: `name` has `Access-Control-Allow-Origin`"), "{policy}");
+}
+
+#[test]
+fn plugins_and_middlewares_that_meet_or_are_off_are_named() {
+    let plugin = |name: &str, more: &str| {
+        format!("---\nkind: KongPlugin\nmetadata: {{name: {name}}}\nplugin: cors\n{more}\n")
+    };
+    let one = plugin("a", "config: {origins: ['https://a.example'], private_network: true}");
+    let two = plugin("b", "config: {origins: ['https://b.example']}");
+    let off = plugin("c", "disabled: true");
+    let (policies, said) = import("kong", &format!("{one}{two}{off}"));
+    assert_eq!(policies.matches("kind: CorsPolicy").count(), 2, "{said}");
+    for want in [
+        "decide: `a` has the same host and path with other settings",
+        "decide: `private_network` of `config` is not read",
+        "`disabled: true`: the plugin was not in force",
+    ] {
+        assert!(policies.contains(want), "{want}: {policies}");
+    }
+    let (policy, said) =
+        import("kong", &plugin("a", "configFrom: {secretKeyRef: {name: s, key: k}}"));
+    assert!(policy.is_empty() && said.contains("`configFrom` has settings in a Secret"), "{said}");
+    let middleware = |name: &str, headers: &str| {
+        format!(
+            "---\nkind: Middleware\nmetadata: {{name: {name}}}\nspec: {{headers: {{{headers}}}}}\n"
+        )
+    };
+    let text = middleware("a", "accessControlAllowOriginList: ['https://a.example']")
+        + &middleware("b", "customResponseHeaders: {Access-Control-Allow-Origin: '*'}");
+    let (policy, _) = import("traefik", &text);
+    assert!(
+        policy.contains("decide: `customResponseHeaders` has `Access-Control-Allow-Origin`"),
+        "{policy}"
+    );
+}
+
+#[test]
+fn a_security_policy_of_a_route_takes_the_place_of_its_gateways() {
+    let policy = |name: &str, kind: &str, more: &str| {
+        format!(
+            "---\nkind: SecurityPolicy\nmetadata: {{name: {name}}}\nspec: {{targetRefs: [{{kind: {kind}, name: {name}}}]{more}}}\n"
+        )
+    };
+    let cors = |origin: &str| format!(", cors: {{allowOrigins: ['{origin}']}}");
+    let text = policy("edge", "Gateway", &cors("https://a.example"))
+        + &policy("jwt", "HTTPRoute", ", jwt: {}")
+        + &policy("own", "HTTPRoute", &cors("https://b.example"));
+    let (policies, _) = import("envoy-gateway", &text);
+    for want in [
+        "SecurityPolicy jwt takes the place of this one at the route jwt, and has no `cors`",
+        "SecurityPolicy own takes the place of this one at the route own: give",
+        "`edge` has the same host and path with other settings",
+    ] {
+        assert!(policies.contains(want), "{want}: {policies}");
+    }
+}
