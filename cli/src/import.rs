@@ -20,6 +20,9 @@ Examples:
   corsward import django base.py production.py \\
     --env CORS_ORIGINS=https://app.example
 
+  # The documents of one profile, on top of those for every one.
+  corsward import spring application.yaml application-prod.yaml --profile prod
+
   # A policy for one host, and a report for a pull request.
   corsward import django settings.py --host api.example.com \\
     --name api --namespace shop --report report.md > policy.yaml
@@ -55,6 +58,9 @@ pub(crate) struct ImportArgs {
     /// An environment variable that the settings look up; repeated for several.
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
     environment: Vec<(String, String)>,
+    /// A profile of Spring that is active; repeated for several. The default is that of `spring.profiles.active`.
+    #[arg(long = "profile", value_name = "NAME")]
+    profiles: Vec<String>,
     /// A file for the difference report, in the place of stderr.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -85,6 +91,7 @@ pub(crate) fn run(args: &ImportArgs, out: &mut impl Write) -> anyhow::Result<Out
         namespace: args.namespace.clone(),
         hosts: args.hosts.clone(),
         environment: args.environment.iter().cloned().collect(),
+        profiles: args.profiles.clone(),
     };
     let imports = match corsward_import::import(args.from, &files, &options) {
         Ok(imports) => imports,

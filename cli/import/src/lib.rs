@@ -95,6 +95,8 @@ pub struct Options {
     pub hosts: Vec<String>,
     /// Environment variables that settings look up.
     pub environment: BTreeMap<String, String>,
+    /// The profiles of Spring that are active; none: those of the settings.
+    pub profiles: Vec<String>,
 }
 
 /// A translated policy.
@@ -127,7 +129,7 @@ pub fn import(
         Source::GatewayApi => envoy::read_routes(files)?,
         Source::Envoy => envoy::read(files)?,
         Source::EnvoyGateway => envoy::read_security_policies(files)?,
-        Source::Spring => spring::read(files)?,
+        Source::Spring => spring::read(files, options)?,
         Source::Express => express::read(files)?,
         Source::Traefik => kubernetes::read_middlewares(files)?,
         Source::Kong => kubernetes::read_kong_plugins(files)?,

@@ -1,23 +1,32 @@
-//! Spring Cloud Gateway: `globalcors` of `application.yaml`.
+//! Spring Cloud Gateway: `globalcors` and the `metadata.cors` of routes in `application.yaml`.
 
-use granit_parser::{Event, Parser};
-use serde_json::{Map, Value};
+mod sources;
 
-use crate::SourceFile;
+use serde_json::Value;
+
 use crate::blocks;
-use crate::envoy::rule;
+use crate::envoy::{rule, unread};
 use crate::expression::Anchor;
-use crate::fields::{documents, seconds, texts, truth};
+use crate::fields::{headers_of_cors, seconds, split, text, texts, truth};
 use crate::layer::{Comparison, Habits, Layer, Names, OriginRule, Own, PlainOptions, Vary};
 use crate::matches::NoPrefix;
 use crate::settings::{Block, BlockPath, Failure, Note, Settings};
+use crate::{Options, SourceFile};
+use sources::{Document, active, merged, resolve};
 
 const PRODUCT: &str = "Spring Cloud Gateway 5.0.4";
 /// The places of the settings, in the order of the releases.
-const ROOTS: [&str; 3] = [
-    "/spring/cloud/gateway/server/webflux/globalcors",
-    "/spring/cloud/gateway/globalcors",
-    "/spring/cloud/gateway/mvc/globalcors",
+const ROOTS: [&str; 3] =
+    ["/spring/cloud/gateway/server/webflux", "/spring/cloud/gateway", "/spring/cloud/gateway/mvc"];
+/// The fields of a configuration that are read, as Spring names them.
+const FIELDS: [&str; 7] = [
+    "allowedOrigins",
+    "allowedOriginPatterns",
+    "allowedMethods",
+    "allowedHeaders",
+    "exposedHeaders",
+    "allowCredentials",
+    "maxAge",
 ];
 
 /// Its answers, as measured: 403 for what is not allowed, requests included.
@@ -35,90 +44,163 @@ const HABITS: Habits = Habits {
     errors: true,
 };
 
+/// The configuration of a pattern.
+struct Configuration {
+    pattern: String,
+    cors: Value,
+    place: String,
+}
+
 /// Reads the configuration of each path.
-pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
-    let mut blocks = Vec::new();
+pub(crate) fn read(files: &[SourceFile], options: &Options) -> Result<Vec<Settings>, Failure> {
     let mut notes = Vec::new();
-    for (file, document) in documents(files)? {
-        let document = nested(document);
-        let configurations = ROOTS.iter().find_map(|root| {
-            let root = document.pointer(root)?;
-            root.get("cors-configurations").or_else(|| root.get("corsConfigurations"))?.as_object()
-        });
-        let text = files.iter().find(|it| it.name == file).map_or("", |it| it.text.as_str());
-        for (pattern, cors) in configurations.into_iter().flat_map(|all| in_order(all, text)) {
-            let place = format!("{file}, {pattern}");
-            let Ok(path) = path(pattern) else {
-                let text = format!("`{pattern}` is no prefix: write the rules that it means");
-                notes.push(Note::decide("", &place, text));
-                continue;
+    let documents = active(files, options, &mut notes)?;
+    let all = merged(&documents);
+    let place = files.first().map(|file| file.name.clone()).unwrap_or_default();
+    let mut configurations = Vec::new();
+    for root in ROOTS {
+        if !configurations.is_empty() && all.pointer(&format!("{root}/globalcors")).is_some() {
+            let text =
+                format!("`{root}/globalcors` is left out: a release reads one of the two names");
+            notes.push(Note::decide("", &place, text));
+        } else if configurations.is_empty() {
+            configurations = of_routes(&all, root, &place, &mut notes);
+            let globals = of_patterns(&documents, &all, root);
+            let is_new = |new: &Configuration| {
+                !configurations.iter().any(|old: &Configuration| old.pattern == new.pattern)
             };
-            // Spring takes the first pattern that matches, not the longest.
-            if blocks.iter().any(|earlier: &Block| covers(earlier.path.as_ref(), path.as_ref())) {
-                let text = format!(
-                    "`{pattern}` is left out: a pattern before it matches all its paths, and Spring takes the first that matches"
-                );
-                notes.push(Note::remark("", &place, text));
-                continue;
-            }
-            blocks.push(Block { path, layer: Some(layer(cors, &place, &mut notes)?) });
+            let globals: Vec<Configuration> = globals.into_iter().filter(is_new).collect();
+            configurations.extend(globals);
         }
     }
+    let mut blocks = Vec::new();
+    for Configuration { pattern, mut cors, place } in configurations {
+        resolve(&mut cors, options, &all, &place, &mut notes);
+        blocks.extend(block(&pattern, &cors, &place, &blocks, &mut notes)?);
+    }
+    let gateway = all.pointer("/spring/cloud/gateway");
+    notes.extend(gateway.and_then(|gateway| headers_of_cors(gateway, &place)));
     if blocks.is_empty() {
-        let place = files.first().map(|file| file.name.clone()).unwrap_or_default();
-        let text = "it has no spring.cloud.gateway.globalcors.cors-configurations";
+        let missing = "it has no spring.cloud.gateway.globalcors.cors-configurations";
+        let mut text: Vec<&str> = notes.iter().map(|note| note.text.as_str()).collect();
+        text.extend(text.is_empty().then_some(missing));
+        let text = text.join("; ");
         return Err(Failure::unreadable(place, text));
     }
     Ok(vec![blocks::settings(PRODUCT, "spring", None, Vec::new(), blocks, notes)])
 }
 
-/// A document whose names with dots are names inside of names, as Spring binds them.
-fn nested(value: Value) -> Value {
-    let Value::Object(fields) = value else { return value };
-    let mut outer = Map::new();
-    for (name, value) in fields {
-        // A name in brackets is one name.
-        let is_one = name.starts_with('[');
-        let (first, rest) = match name.split_once('.') {
-            Some((first, rest)) if !is_one => (first, Some(rest)),
-            _ => (name.as_str(), None),
-        };
-        let value = match rest {
-            Some(rest) => nested(Value::Object(Map::from_iter([(rest.to_owned(), value)]))),
-            None => nested(value),
-        };
-        merge(outer.entry(first).or_insert(Value::Null), value);
+/// The block of a pattern. Spring takes the first pattern that matches, not the longest.
+fn block(
+    pattern: &str,
+    cors: &Value,
+    place: &str,
+    before: &[Block],
+    notes: &mut Vec<Note>,
+) -> Result<Option<Block>, Failure> {
+    let Ok(path) = path(pattern) else {
+        let text = format!("`{pattern}` is no prefix: write the rules that it means");
+        notes.push(Note::decide("", place, text));
+        return Ok(None);
+    };
+    if before.iter().any(|earlier| covers(earlier.path.as_ref(), path.as_ref())) {
+        let text = format!(
+            "`{pattern}` is left out: a pattern before it matches all its paths, and Spring takes the first that matches"
+        );
+        notes.push(Note::remark("", place, text));
+        return Ok(None);
     }
-    Value::Object(outer)
+    if pattern.starts_with('/') {
+        let text = format!(
+            "`{pattern}` has no brackets, and Spring drops the `/` and `*` of such a name: confirm that `[{pattern}]` is meant"
+        );
+        notes.push(Note::decide("", place, text));
+    }
+    Ok(Some(Block { path, layer: Some(layer(cors, place, notes)?) }))
 }
 
-/// Adds the fields of a value.
-fn merge(into: &mut Value, value: Value) {
-    match (into, value) {
-        (Value::Object(into), Value::Object(fields)) => {
-            for (name, value) in fields {
-                merge(into.entry(name).or_insert(Value::Null), value);
+/// The configurations of `globalcors`: those of the last document first, as Spring binds them.
+fn of_patterns(documents: &[Document], all: &Value, root: &str) -> Vec<Configuration> {
+    let pointer = format!("{root}/globalcors/corsconfigurations");
+    let mut found: Vec<Configuration> = Vec::new();
+    for document in documents.iter().rev() {
+        let Some(map) = document.value.pointer(&pointer).and_then(Value::as_object) else {
+            continue;
+        };
+        for pattern in document.in_order(map) {
+            let cors = all.pointer(&pointer).and_then(|all| all.get(pattern));
+            if let Some(cors) = cors
+                && !found.iter().any(|earlier| earlier.pattern == *pattern)
+            {
+                let place = format!("{}, {pattern}", document.file);
+                found.push(Configuration { pattern: pattern.clone(), cors: cors.clone(), place });
             }
         }
-        (into, value) => *into = value,
     }
+    found
 }
 
-/// The patterns in the order of the text, in which Spring tries them.
-fn in_order<'v>(all: &'v Map<String, Value>, text: &str) -> Vec<(&'v String, &'v Value)> {
-    let scalars: Vec<String> = Parser::new_from_str(text)
-        .filter_map(|event| match event {
-            Ok((Event::Scalar(scalar, ..), _)) => Some(scalar.into_owned()),
-            _ => None,
-        })
-        .collect();
-    let is_name = |scalar: &String, pattern: &str| {
-        let before = scalar.strip_suffix(pattern);
-        before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
+/// The configurations in the metadata of routes, which come before those of `globalcors`.
+fn of_routes(all: &Value, root: &str, file: &str, notes: &mut Vec<Note>) -> Vec<Configuration> {
+    let routes = all.pointer(&format!("{root}/routes")).and_then(Value::as_array);
+    let mut routes: Vec<&Value> = routes.into_iter().flatten().collect();
+    routes.sort_by_key(|route| route.get("order").and_then(Value::as_i64).unwrap_or(0));
+    let mut found: Vec<Configuration> = Vec::new();
+    for route in routes {
+        let Some(written) = route.pointer("/metadata/cors").and_then(Value::as_object) else {
+            continue;
+        };
+        let place = format!("{file}, route {}", text(route, "/id").unwrap_or_default());
+        let mut cors = serde_json::Map::new();
+        for (name, value) in written {
+            if FIELDS.contains(&name.as_str()) {
+                cors.insert(name.to_ascii_lowercase(), value.clone());
+            } else {
+                let text = format!(
+                    "`{name}` of `metadata.cors` is left out: the gateway reads {} there, to the letter",
+                    FIELDS.join(", ")
+                );
+                notes.push(Note::decide("", &place, text));
+            }
+        }
+        let patterns = patterns(route);
+        if let [_, others @ ..] = patterns.as_slice()
+            && !others.is_empty()
+        {
+            let text = format!(
+                "the gateway gives `metadata.cors` to the first pattern of a route alone, and {} has none of it",
+                others.join(", ")
+            );
+            notes.push(Note::remark("", &place, text));
+        }
+        let pattern = patterns.into_iter().next().unwrap_or_else(|| "/**".to_owned());
+        let new = Configuration { pattern: format!("[{pattern}]"), cors: cors.into(), place };
+        match found.iter_mut().find(|earlier| earlier.pattern == new.pattern) {
+            Some(earlier) => *earlier = new,
+            None => found.push(new),
+        }
+    }
+    found
+}
+
+/// The patterns of the predicates `Path`.
+fn patterns(route: &Value) -> Vec<String> {
+    let predicates = route.get("predicates").and_then(Value::as_array);
+    let of_predicate = |predicate: &Value| match predicate {
+        Value::String(short) => short.trim().strip_prefix("Path=").map(split),
+        predicate if text(predicate, "/name") == Some("Path") => {
+            let arguments = predicate.get("args")?.as_object()?;
+            let named = ["patterns", "pattern"].iter().find(|name| arguments.contains_key(**name));
+            match named {
+                Some(name) => texts(predicate, &format!("/args/{name}")),
+                None => {
+                    Some(arguments.values().filter_map(Value::as_str).map(str::to_owned).collect())
+                }
+            }
+        }
+        _ => None,
     };
-    let mut ordered: Vec<_> = all.iter().collect();
-    ordered.sort_by_key(|(pattern, _)| scalars.iter().position(|it| is_name(it, pattern)));
-    ordered
+    predicates.into_iter().flatten().filter_map(of_predicate).flatten().collect()
 }
 
 /// The path of `[/**]`, `[/api/**]` or `[/api]`; absent: every path.
@@ -138,15 +220,13 @@ fn covers(one: Option<&BlockPath>, other: Option<&BlockPath>) -> bool {
 }
 
 fn layer(cors: &Value, place: &str, notes: &mut Vec<Note>) -> Result<Layer, Failure> {
-    // Spring binds `allowed-origins` and `allowedOrigins` alike.
-    let list = |kebab: &str, camel: &str| {
-        texts(cors, &format!("/{kebab}")).or_else(|| texts(cors, &format!("/{camel}")))
-    };
-    let credentials =
-        truth(cors, "/allow-credentials").or_else(|| truth(cors, "/allowCredentials"));
-    let credentials = credentials.unwrap_or(false);
+    let known: Vec<String> = FIELDS.iter().map(|name| name.to_ascii_lowercase()).collect();
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    unread(cors, "cors-configurations", &known, place, notes);
+    let list = |name: &str| texts(cors, &format!("/{name}"));
+    let credentials = truth(cors, "/allowcredentials").unwrap_or(false);
     let mut origins = Vec::new();
-    for origin in list("allowed-origins", "allowedOrigins").unwrap_or_default() {
+    for origin in list("allowedorigins").unwrap_or_default() {
         match origin.as_str() {
             "*" if credentials => {
                 return Err(Failure::dangerous(
@@ -159,7 +239,7 @@ fn layer(cors: &Value, place: &str, notes: &mut Vec<Note>) -> Result<Layer, Fail
             origin => origins.push(OriginRule::Exact(origin.trim_end_matches('/').to_owned())),
         }
     }
-    for pattern in list("allowed-origin-patterns", "allowedOriginPatterns").unwrap_or_default() {
+    for pattern in list("allowedoriginpatterns").unwrap_or_default() {
         if pattern == "*" && credentials {
             return Err(Failure::dangerous(
                 place,
@@ -177,15 +257,15 @@ fn layer(cors: &Value, place: &str, notes: &mut Vec<Note>) -> Result<Layer, Fail
         names if names.iter().any(|name| name == "*") => Names::Requested,
         names => Names::Listed(names),
     };
-    let methods = list("allowed-methods", "allowedMethods");
+    let methods = list("allowedmethods");
     let methods = methods.or_else(|| Some(vec!["GET".to_owned(), "HEAD".to_owned()]));
     Ok(Layer {
         origins,
         methods: names(methods),
-        headers: names(list("allowed-headers", "allowedHeaders")),
-        expose: list("exposed-headers", "exposedHeaders").unwrap_or_default(),
+        headers: names(list("allowedheaders")),
+        expose: list("exposedheaders").unwrap_or_default(),
         credentials,
-        max_age: seconds(cors, "/max-age").or_else(|| seconds(cors, "/maxAge")),
+        max_age: seconds(cors, "/maxage"),
         paths: None,
         habits: HABITS,
     })

@@ -1,0 +1,131 @@
+//! `corsward import spring`: documents, profiles, placeholders, and the settings of routes.
+
+#![expect(clippy::unwrap_used, reason = "a helper of tests stops the test where it cannot go on")]
+
+use std::fs;
+use std::process::Command;
+
+const ROOT: &str = "spring.cloud.gateway.globalcors.cors-configurations";
+
+/// The policy of files with these texts and arguments, and what is said, with the words of comments joined.
+fn import(files: &[&str], arguments: &[&str]) -> (String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_corsward"));
+    command.current_dir(folder.path()).args(["import", "spring"]);
+    for (at, text) in files.iter().enumerate() {
+        let name = format!("{at}.yaml");
+        fs::write(folder.path().join(&name), text).unwrap();
+        command.arg(name);
+    }
+    let output = command.args(arguments).output().unwrap();
+    let words = |bytes: Vec<u8>| {
+        let text = String::from_utf8(bytes).unwrap().replace('#', "");
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    (words(output.stdout), words(output.stderr))
+}
+
+#[test]
+fn a_later_file_or_document_overrides_each_key_of_an_earlier_one() {
+    let base = format!(
+        "{ROOT}:\n  '[/**]': {{allowed-origins: ['https://base.example', 'https://old.example'], allowed-methods: [GET, PUT]}}\n"
+    );
+    let later = format!("{ROOT}:\n  '[/**]': {{allowedOrigins: ['https://prod.example']}}\n");
+    for files in [vec![base.as_str(), &later], vec![&format!("{base}---\n{later}")]] {
+        let (policy, said) = import(&files, &[]);
+        assert!(
+            policy.contains("allowOrigins: - https://prod.example allowMethods: - GET - PUT"),
+            "{said}{policy}"
+        );
+        assert!(!policy.contains("base.example") && !policy.contains("left out"), "{policy}");
+    }
+}
+
+#[test]
+fn a_pattern_of_a_later_document_is_tried_first() {
+    let base = format!("{ROOT}:\n  '[/**]': {{allowed-origins: ['https://base.example']}}\n");
+    let later = format!("{ROOT}.[/v1.0/**].allowed-origins: ['https://public.example']\n");
+    let (policy, said) = import(&[&base, &later], &[]);
+    assert!(
+        policy.contains("value: /v1.0} cors: allowOrigins: - https://public.example"),
+        "{said}{policy}"
+    );
+}
+
+#[test]
+fn a_document_of_a_profile_is_taken_by_name_alone() {
+    let text = format!(
+        "{ROOT}:\n  '[/**]': {{allowed-origins: ['https://base.example']}}\n---\n\
+         spring.config.activate.on-profile: prod & eu\n{ROOT}:\n  '[/**]': {{allowed-origins: ['https://prod.example']}}\n"
+    );
+    let (policy, _) = import(&[&text], &[]);
+    assert!(policy.contains("- https://base.example"), "{policy}");
+    assert!(policy.contains("decide: the document for the profile `prod & eu` is left out: import again with --profile"), "{policy}");
+    let (policy, _) = import(&[&text], &["--profile", "prod", "--profile", "eu"]);
+    assert!(policy.contains("- https://prod.example") && !policy.contains("decide:"), "{policy}");
+    let (policy, _) = import(&[&format!("spring.profiles.active: [prod, eu]\n{text}")], &[]);
+    assert!(policy.contains("- https://prod.example") && !policy.contains("decide:"), "{policy}");
+}
+
+#[test]
+fn the_metadata_of_a_route_comes_before_the_patterns_for_all() {
+    let text = r"
+spring.cloud.gateway:
+  globalcors.cors-configurations:
+    '[/**]': {allowed-origins: ['https://base.example']}
+  routes:
+  - id: admin
+    predicates: ['Path=/admin/**,/second/**']
+    metadata: {cors: {allowedOrigins: 'https://admin.example', allowedMethods: [GET, POST], allowed-headers: [x-a]}}
+  - id: shop
+    predicates: [{name: Path, args: {patterns: [/shop/**]}}]
+    metadata: {cors: {allowedOrigins: ['https://shop.example'], maxAge: 30}}
+    filters: ['AddResponseHeader=Access-Control-Allow-Origin, *']
+";
+    let (policy, said) = import(&[text], &[]);
+    for want in [
+        "value: /admin} cors: allowOrigins: - https://admin.example allowMethods: - GET - POST",
+        "value: /shop} cors: allowOrigins: - https://shop.example allowMethods: - GET - HEAD maxAge: 30",
+        "decide: `allowed-headers` of `metadata.cors` is left out",
+        "the first pattern of a route alone, and /second/** has none of it",
+        "decide: `filters` has `AddResponseHeader=Access-Control-Allow-Origin, *`",
+    ] {
+        assert!(policy.contains(want), "{want}: {said}{policy}");
+    }
+    // Without a path it is every one, in the place of the global pattern.
+    let whole = text.replace("predicates: ['Path=/admin/**,/second/**']", "predicates: []");
+    let (policy, _) = import(&[&whole], &[]);
+    assert!(policy.contains("spec: cors: allowOrigins: - https://admin.example"), "{policy}");
+    assert!(!policy.contains("- https://base.example"), "{policy}");
+}
+
+#[test]
+fn a_placeholder_has_its_value_from_the_environment_the_files_or_its_default() {
+    let text = format!(
+        "front.origin: https://front.example\n{ROOT}:\n  '[/**]': {{allowed-origins: ['${{front.origin}}', '${{OTHER:https://other.example}}', '${{api.origin}}']}}\n"
+    );
+    let (policy, _) = import(&[&text], &["--env", "API_ORIGIN=https://api.example"]);
+    for origin in ["front", "other", "api"] {
+        assert!(policy.contains(&format!("- https://{origin}.example")), "{policy}");
+    }
+    assert!(
+        policy.contains(
+            "decide: a value is that of `OTHER`, which the files do not have, and its default"
+        ),
+        "{policy}"
+    );
+    assert_eq!(policy.matches("decide:").count(), 1, "{policy}");
+}
+
+#[test]
+fn a_field_that_is_not_read_and_a_name_without_brackets_are_named() {
+    let text = format!(
+        "{ROOT}:\n  /api/**: {{allowed-origins: ['https://a.example'], allow-private-network: true}}\n"
+    );
+    let (policy, _) = import(&[&text], &[]);
+    assert!(
+        policy.contains("decide: `allowprivatenetwork` of `cors-configurations` is not read"),
+        "{policy}"
+    );
+    assert!(policy.contains("decide: `/api/**` has no brackets"), "{policy}");
+}
