@@ -156,9 +156,14 @@ fn a_host_that_a_wildcard_would_cover_is_left_alone() {
         + &virtual_service("b", "plain.shop.example", "  - route: []\n");
     let hosts = "virtual_hosts:\n- {name: a, domains: ['*.shop.example'], typed_per_filter_config: {envoy.filters.http.cors: \
                  {allow_origin_string_match: [{exact: 'https://a.example'}]}}}\n- {name: b, domains: ['plain.shop.example:443']}\n";
-    for (from, text) in
-        [("ingress-nginx", ingresses), ("istio", services), ("envoy", hosts.to_owned())]
-    {
+    let servers = "server { server_name .shop.example; add_header Access-Control-Allow-Origin https://a.example; }\n\
+                   server { server_name plain.shop.example; }\n";
+    for (from, text) in [
+        ("ingress-nginx", ingresses),
+        ("istio", services),
+        ("envoy", hosts.to_owned()),
+        ("nginx", servers.to_owned()),
+    ] {
         let (policies, _) = import(from, &text);
         let want = "spec: hostnames: - plain.shop.example rules: - path: {type: PathPrefix, value: /} mode: \"Off\"";
         assert!(policies.contains(want), "{from}: {policies}");

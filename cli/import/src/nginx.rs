@@ -5,15 +5,18 @@
 
 mod server;
 mod syntax;
+mod unread;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use corsward_browser::{CorsRequest, CorsResponse, CredentialsMode, cors_check};
+use corsward_policy::scope::HostPattern;
 
 use crate::SourceFile;
 use crate::exchange::{Exchange, Response, System as _};
 use crate::expression::{Anchor, Expression};
+use crate::hosts::{Host, NO_HOST, leave_alone};
 use crate::layer::{Comparison, Habits, Layer, Names, OriginRule, Own, PlainOptions, Vary};
 use crate::settings::{Block, BlockPath, Failure, Note, Settings};
 use server::{Map, Server};
@@ -46,15 +49,18 @@ const HABITS: Habits = Habits {
 struct Candidates {
     origins: Vec<String>,
     regexes: Vec<(String, bool)>,
+    /// The keys of maps with an empty value.
+    refused: Vec<String>,
 }
 
 /// Reads the servers of the files.
 pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
-    let mut directives = Vec::new();
+    let mut of_files = Vec::new();
     for file in files {
-        directives.extend(syntax::read(&file.name, &file.text)?);
+        of_files.push((file.name.clone(), syntax::read(&file.name, &file.text)?));
     }
-    let mut notes = Vec::new();
+    let directives = unread::included(&of_files);
+    let mut notes = unread::remarks(&directives);
     find(&directives, "include", &mut |directive| {
         let file = directive.arguments.join(" ");
         // The types of files say nothing of CORS.
@@ -74,15 +80,27 @@ pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
         }
     }
     let maps: BTreeMap<String, Map> = http.iter().filter_map(map).collect();
-    let mut settings = Vec::new();
+    let mut settings: Vec<Settings> = Vec::new();
+    let mut hosts = Vec::new();
+    let mut origins = Vec::new();
     for directive in http.iter().filter(|directive| directive.name == "server") {
         let server = Server {
             maps: maps.clone(),
             outer: http.clone(),
             directives: directive.block.clone().unwrap_or_default(),
         };
-        settings.extend(of_server(&server, &notes, settings.len())?);
+        let of_server = of_server(&server, &directive.place, &notes, settings.len())?;
+        let has_cors = of_server.is_some();
+        let (names, _) = hostnames(&server);
+        let place = &directive.place;
+        hosts.extend(names.into_iter().map(|name| Host { name, place: place.clone(), has_cors }));
+        let Candidates { origins: written, regexes, refused } = candidates(&server);
+        let written = written.into_iter().chain(regexes.into_iter().map(|(regex, _)| regex));
+        origins.extend(written.filter(|written| !refused.iter().any(|it| it.ends_with(written))));
+        settings.extend(of_server);
     }
+    leave_alone(&mut settings, &hosts);
+    name_unused(&mut settings, &origins);
     if settings.is_empty() {
         let place = files.first().map(|file| file.name.clone()).unwrap_or_default();
         let text = "it has no server that adds Access-Control-Allow-Origin to a response";
@@ -91,20 +109,47 @@ pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
     Ok(settings)
 }
 
-fn of_server(server: &Server, notes: &[Note], at: usize) -> Result<Option<Settings>, Failure> {
-    let hostnames = hostnames(server);
+/// Names the origins that the files compare and no path answers.
+fn name_unused(all: &mut [Settings], origins: &[String]) {
+    let mut unused: Vec<&String> = origins.iter().collect();
+    unused.retain(|origin| {
+        let layers =
+            all.iter().flat_map(|settings| &settings.blocks).filter_map(|it| it.layer.as_ref());
+        let mut rules = layers.flat_map(|layer| &layer.origins);
+        !rules.any(|rule| {
+            matches!(rule, OriginRule::Star | OriginRule::Echo) || rule.written() == *origin
+        })
+    });
+    unused.sort();
+    unused.dedup();
+    if let Some(first) = all.first_mut() {
+        first.notes.extend(unused.into_iter().map(|origin| {
+            let text = format!("`{origin}` stands in the files, and no path of a policy answers it: confirm that it is refused");
+            Note::remark("", "", text)
+        }));
+    }
+}
+
+fn of_server(
+    server: &Server,
+    place: &str,
+    notes: &[Note],
+    at: usize,
+) -> Result<Option<Settings>, Failure> {
+    let (hostnames, others) = hostnames(server);
     let authority = hostnames.first().map_or("api.example", String::as_str).replacen("*.", "a.", 1);
     let candidates = candidates(server);
     let mut notes = notes.to_vec();
+    notes.extend(of_names(&hostnames, &others, place));
     let mut blocks = Vec::new();
     let mut paths = vec!["/orders".to_owned()];
     let ask = Asker { server, authority: &authority };
-    let default = ask.layer("/", &candidates, &mut notes)?;
+    let default = ask.layer(outside(server), &candidates, &mut notes)?;
     for (modifier, path, inner) in server::locations(&server.directives) {
         notes.extend(nested(path, inner));
         let block = match modifier {
             "=" => BlockPath::Exact(path.to_owned()),
-            "" | "^~" if path == "/" => continue,
+            "" | "^~" if path == "/" || path.starts_with('@') => continue,
             // A location covers a part of a segment, too, and a rule whole ones.
             "" | "^~" => BlockPath::Start(path.to_owned()),
             _ => {
@@ -149,6 +194,29 @@ fn of_server(server: &Server, notes: &[Note], at: usize) -> Result<Option<Settin
         system,
         paths,
     }))
+}
+
+/// Remarks on the names of a server.
+fn of_names(hostnames: &[String], others: &[String], place: &str) -> Vec<Note> {
+    let remark = |name: &String| {
+        let text = format!(
+            "`server_name {name}` is no name of `hostnames`: write the hosts that it means"
+        );
+        Note::decide("", place, text)
+    };
+    let mut notes: Vec<Note> = others.iter().map(remark).collect();
+    notes.extend(hostnames.is_empty().then(|| Note::decide("", place, NO_HOST)));
+    notes
+}
+
+/// A path without a location of its own.
+fn outside(server: &Server) -> &'static str {
+    let mut locations = server::locations(&server.directives);
+    if locations.any(|(modifier, path, _)| (modifier, path) == ("=", "/")) {
+        "/orders"
+    } else {
+        "/"
+    }
 }
 
 /// Remarks on the locations inside of a location.
@@ -387,9 +455,11 @@ fn candidates(server: &Server) -> Candidates {
         }
     };
     let mut regexes = Vec::new();
+    let mut refused = Vec::new();
     let of_origin = |text: &str| text.contains("http_origin");
     for map in server.maps.values().filter(|map| of_origin(&map.source)) {
-        for (key, _) in &map.entries {
+        for (key, value) in &map.entries {
+            refused.extend(value.is_empty().then(|| key.to_ascii_lowercase()));
             match key.strip_prefix('~') {
                 Some(regex) => regexes.push(
                     regex
@@ -427,6 +497,7 @@ fn candidates(server: &Server) -> Candidates {
     regexes.sort();
     regexes.dedup();
     candidates.regexes = regexes;
+    candidates.refused = refused;
     candidates.origins.dedup();
     candidates
 }
@@ -458,15 +529,26 @@ fn map(directive: &Directive) -> Option<(String, Map)> {
     Some((variable.trim_start_matches('$').to_owned(), map))
 }
 
-/// The hosts of a server, without those that name none.
-fn hostnames(server: &Server) -> Vec<String> {
+/// The hosts of a server, and the names of others; `_` and the like name none.
+fn hostnames(server: &Server) -> (Vec<String>, Vec<String>) {
     let names = server.directives.iter().filter(|directive| directive.name == "server_name");
     let names = names.flat_map(|directive| directive.arguments.iter().map(String::as_str));
-    let is_host = |name: &&str| {
-        let rest = name.strip_prefix("*.").unwrap_or(name);
-        rest.contains('.') && rest.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c))
-    };
-    names.filter(is_host).map(str::to_owned).collect()
+    let (mut hosts, mut others) = (Vec::new(), Vec::new());
+    for name in names {
+        // `.example.com` is the name and all below it.
+        let both = match name.strip_prefix('.') {
+            Some(rest) => vec![rest.to_owned(), format!("*.{rest}")],
+            None => vec![name.to_owned()],
+        };
+        for name in both {
+            if name.contains('.') && HostPattern::parse(&name).is_ok() {
+                hosts.push(name);
+            } else if name.starts_with('~') || name.ends_with(".*") {
+                others.push(name);
+            }
+        }
+    }
+    (hosts, others)
 }
 
 fn text(response: &Response, name: &str) -> String {

@@ -198,7 +198,13 @@ impl<'a> State<'a> {
     }
 
     fn matches(&mut self, text: &str, pattern: &str, ignore_case: bool) -> bool {
-        let captures = regex(pattern, ignore_case).and_then(|regex| captures(&regex, text));
+        let regex = regex(pattern, ignore_case);
+        let captures = regex.as_ref().and_then(|regex| captures(regex, text));
+        if let (Some(regex), Some(captures)) = (&regex, &captures) {
+            let named = regex.capture_names().zip(captures);
+            let named = named.filter_map(|(name, value)| Some((name?.to_owned(), value.clone())));
+            self.variables.extend(named);
+        }
         let is_match = captures.is_some();
         self.captures = captures.unwrap_or_else(|| std::mem::take(&mut self.captures));
         is_match
@@ -266,9 +272,16 @@ impl<'a> State<'a> {
             let Some(pattern) = key.strip_prefix('~') else { continue };
             let (pattern, ignore_case) =
                 pattern.strip_prefix('*').map_or((pattern, false), |pattern| (pattern, true));
-            let found = regex(pattern, ignore_case).and_then(|regex| captures(&regex, &source));
-            if let Some(captures) = found {
-                let value = (1..captures.len()).rev().fold(value.clone(), |value, group| {
+            let Some(regex) = regex(pattern, ignore_case) else { continue };
+            if let Some(captures) = captures(&regex, &source) {
+                let named = regex.capture_names().zip(&captures);
+                let value = named.fold(value.clone(), |value, (name, captured)| match name {
+                    Some(name) => value
+                        .replace(&format!("${{{name}}}"), captured)
+                        .replace(&format!("${name}"), captured),
+                    None => value,
+                });
+                let value = (1..captures.len()).rev().fold(value, |value, group| {
                     let captured = captures.get(group).map_or("", String::as_str);
                     value.replace(&format!("${group}"), captured)
                 });
@@ -291,6 +304,11 @@ pub(super) fn locations(
             _ => None,
         }
     })
+}
+
+/// Whether a regex is read.
+pub(super) fn is_regex(pattern: &str) -> bool {
+    regex(pattern, false).is_some()
 }
 
 fn regex(pattern: &str, ignore_case: bool) -> Option<Regex> {

@@ -1,0 +1,111 @@
+//! `corsward import nginx`: included files, names of servers, and the directives that are not read.
+
+#![expect(clippy::unwrap_used, reason = "a helper of tests stops the test where it cannot go on")]
+
+use std::fs;
+use std::process::Command;
+
+/// The policies of files, and what is said, with the words of comments joined.
+fn import(files: &[(&str, &str)]) -> (String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_corsward"));
+    command.current_dir(folder.path()).args(["import", "nginx"]);
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).unwrap();
+        command.arg(name);
+    }
+    let output = command.output().unwrap();
+    let words = |bytes: Vec<u8>| {
+        let text = String::from_utf8(bytes).unwrap().replace('#', "");
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    (words(output.stdout), words(output.stderr))
+}
+
+const ALLOW: &str = "add_header Access-Control-Allow-Origin https://a.example always;";
+
+#[test]
+fn an_included_file_stands_in_the_place_of_its_include() {
+    let main = "http { server { server_name api.example; location /open { include snippets/cors.conf; } } }";
+    let (policy, said) = import(&[("nginx.conf", main), ("cors.conf", ALLOW)]);
+    assert!(policy.contains("rules: - path: {type: PathPrefix, value: /open} cors: allowOrigins: - https://a.example"), "{said}{policy}");
+    assert!(!policy.contains("is not read"), "{policy}");
+    let main = "http { include conf.d/*.conf; }";
+    let server = format!("server {{ server_name api.example; {ALLOW} }}");
+    let (policy, said) = import(&[("nginx.conf", main), ("api.conf", &server)]);
+    assert!(policy.contains("hostnames: - api.example cors:"), "{said}{policy}");
+    assert!(!policy.contains("is not read"), "{policy}");
+}
+
+#[test]
+fn names_of_servers_that_no_hostname_says_are_named() {
+    let server = |names: &str| format!("server {{ server_name {names}; {ALLOW} }}");
+    let (policy, said) = import(&[("n.conf", &server(".api.example ~^v[0-9] www.*"))]);
+    assert!(policy.contains("hostnames: - api.example - \"*.api.example\""), "{said}{policy}");
+    assert!(policy.contains("decide: `server_name ~^v[0-9]` is no name"), "{policy}");
+    assert!(policy.contains("decide: `server_name www.*` is no name"), "{policy}");
+    let (policy, _) = import(&[("n.conf", &server("_"))]);
+    assert!(policy.contains("decide: the settings name no host"), "{policy}");
+}
+
+#[test]
+fn two_servers_of_one_name_and_other_settings_are_named() {
+    let other = ALLOW.replace("a.example", "b.example");
+    let text = format!(
+        "server {{ server_name api.example; {ALLOW} }} server {{ server_name api.example; {other} }}"
+    );
+    let (policy, _) = import(&[("n.conf", &text)]);
+    assert!(
+        policy.contains("decide: `api-example` has the same host and path with other settings"),
+        "{policy}"
+    );
+}
+
+#[test]
+fn directives_and_regexes_that_are_not_read_are_named() {
+    let text = format!(
+        "map $http_origin $o {{ default ''; '~^https://(?!evil).*$' $http_origin; }}\n\
+         server {{ server_name api.example; {ALLOW}\n\
+         location /lua {{ more_set_headers 'Access-Control-Allow-Origin: *'; }}\n\
+         location /if {{ if ($http_origin ~ '(?=x)y') {{ return 403; }} }} }}"
+    );
+    let (policy, said) = import(&[("n.conf", &text)]);
+    for want in [
+        "decide: `more_set_headers Access-Control-Allow-Origin: *` is not read",
+        "decide: `^https://(?!evil).*$` is a regex that is not read",
+        "decide: `(?=x)y` is a regex that is not read",
+    ] {
+        assert!(policy.contains(want), "{want}: {said}{policy}");
+    }
+}
+
+#[test]
+fn a_named_group_of_a_regex_is_a_variable() {
+    let text = "map $http_origin $o { '~^(?<name>https://[a-z]+\\.example)$' $name; }\n\
+                server { server_name api.example; add_header Access-Control-Allow-Origin $o always; }\n\
+                server { server_name two.example; if ($http_origin ~ '^(?<it>https://b\\.example)$') { add_header Access-Control-Allow-Origin $it; } }";
+    let (policy, said) = import(&[("n.conf", text)]);
+    assert!(policy.contains("https://[a-z]+\\\\.example"), "{said}{policy}");
+    assert!(policy.contains("- https://b.example"), "{policy}");
+}
+
+#[test]
+fn an_origin_that_no_path_answers_is_named() {
+    let text = format!(
+        "map $http_origin $o {{ https://lost.example $undefined; }}\nserver {{ server_name api.example; {ALLOW} }}"
+    );
+    let (policy, _) = import(&[("n.conf", &text)]);
+    assert!(policy.contains("`https://lost.example` stands in the files, and no path"), "{policy}");
+}
+
+#[test]
+fn the_root_alone_is_not_every_path() {
+    let text = format!(
+        "server {{ server_name api.example; location = / {{ {ALLOW} }} location @named {{ {ALLOW} }} }}"
+    );
+    let (policy, said) = import(&[("n.conf", &text)]);
+    assert!(
+        policy.contains("hostnames: - api.example rules: - path: {type: Exact, value: /} cors:"),
+        "{said}{policy}"
+    );
+}
