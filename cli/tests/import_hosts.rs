@@ -317,3 +317,19 @@ fn a_security_policy_of_a_route_takes_the_place_of_its_gateways() {
         assert!(policies.contains(want), "{want}: {policies}");
     }
 }
+
+#[test]
+fn options_of_express_that_turn_cors_off_are_no_star() {
+    for (options, want) in [
+        ("{\"origin\": null}", "turns CORS off"),
+        ("{\"origin\": \"\"}", "turns CORS off"),
+        (
+            "{\"origin\": \"https://a.example\", \"credentials\": \"true\"}",
+            "decide: `credentials` is no truth value",
+        ),
+    ] {
+        let (policy, said) = import("express", options);
+        assert!(said.contains(want) || policy.contains(want), "{options}: {said}{policy}");
+        assert!(!policy.contains("allowCredentials: true"), "{policy}");
+    }
+}

@@ -1,5 +1,7 @@
 //! django-cors-headers: `settings.py`.
 
+use std::path::Path;
+
 use crate::expression::{Anchor, Expression};
 use crate::layer::{Comparison, Habits, Layer, Names, OriginRule, Own, PlainOptions, Vary};
 use crate::python::{Module, Value, settle, texts};
@@ -41,16 +43,22 @@ pub(crate) fn read(files: &[SourceFile], options: &Options) -> Result<Vec<Settin
     let module = Module::read(files, options, KNOWN)?;
     let place = files.last().map(|file| file.name.clone()).unwrap_or_default();
     let mut lookup = Lookup { module: &module, place, notes: Vec::new() };
-    lookup.check_middleware(files.len());
+    lookup.check_middleware(files);
+    lookup.check_unread(files);
     let layer = lookup.layer()?;
     let (block, paths) = match &layer.paths {
         None => (Block { path: None, layer: Some(layer.clone()) }, Vec::new()),
         Some(regex) => {
             let prefix = lookup.prefix(regex);
-            let path = prefix.clone().filter(|path| !path.is_empty()).map(BlockPath::Prefix);
-            let paths = prefix.unwrap_or_default();
-            let bare = paths.trim_end_matches('/').to_owned();
-            let paths = vec![format!("{bare}/orders"), bare.clone(), "/".to_owned()];
+            let path = prefix.clone().filter(|path| !path.is_empty()).map(BlockPath::Start);
+            let samples = regex.samples().into_iter().filter(|path| path.starts_with('/'));
+            let samples: Vec<String> = samples.filter(|_| prefix.is_none()).collect();
+            let prefix = prefix.unwrap_or_default();
+            let bare = prefix.trim_end_matches('/').to_owned();
+            let mut paths = vec![format!("{bare}/orders"), bare.clone(), "/".to_owned()];
+            // The path at which a rule, which covers whole segments, differs.
+            paths.extend((!bare.is_empty() && bare == prefix).then(|| format!("{bare}x")));
+            paths.extend(samples);
             (Block { path, layer: Some(layer.clone()) }, paths)
         }
     };
@@ -221,7 +229,7 @@ impl Lookup<'_> {
         prefix
     }
 
-    fn check_middleware(&mut self, files: usize) {
+    fn check_middleware(&mut self, files: &[SourceFile]) {
         let lists = ["MIDDLEWARE", "MIDDLEWARE_CLASSES"];
         let found = lists.into_iter().find_map(|name| self.module.variables.get(name));
         if let Some((Value::List(items), place)) = found
@@ -233,9 +241,30 @@ impl Lookup<'_> {
             );
             self.notes.push(Note::decide("", &place.clone(), text));
         }
-        for (module, place) in self.module.stars.iter().filter(|_| files == 1) {
+        let is_given = |module: &str| {
+            let name = module.rsplit('.').next().unwrap_or_default();
+            files
+                .iter()
+                .any(|file| Path::new(&file.name).file_stem().is_some_and(|stem| stem == name))
+        };
+        for (module, place) in self.module.stars.iter().filter(|(module, _)| !is_given(module)) {
             let text = format!("`{module}` is imported whole; give its file, too, before this one");
             self.notes.push(Note::decide("", place, text));
+        }
+    }
+
+    /// Names the settings that a policy does not have, and code that decides by itself.
+    fn check_unread(&mut self, files: &[SourceFile]) {
+        let name = "CORS_ALLOW_PRIVATE_NETWORK";
+        if let Some((value, place)) = self.module.variables.get(name)
+            && value.truth() != Some(false)
+        {
+            let text = format!("{name} is not read: the policy has nothing of it");
+            self.notes.push(Note::decide("", place, text));
+        }
+        for file in files.iter().filter(|file| file.text.contains("check_request_enabled")) {
+            let text = "`check_request_enabled` lets code allow requests: write the origins that it allows";
+            self.notes.push(Note::decide("", &file.name, text));
         }
     }
 }

@@ -98,7 +98,8 @@ pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
 
 fn layer(options: &Value, place: &str, notes: &mut Vec<Note>) -> Result<Layer, Failure> {
     remarks(options, place, notes);
-    let credentials = truth(options, "/credentials").unwrap_or(false);
+    // The package compares with `true`.
+    let credentials = options.get("credentials") == Some(&Value::Bool(true));
     if truth(options, "/preflightContinue") == Some(true) {
         notes.push(Note::decide(
             "",
@@ -109,10 +110,10 @@ fn layer(options: &Value, place: &str, notes: &mut Vec<Note>) -> Result<Layer, F
     let origins = match options.get("origin") {
         None => vec![OriginRule::Star],
         Some(Value::String(star)) if star == "*" => vec![OriginRule::Star],
-        Some(Value::Bool(false)) => {
+        Some(off) if [Value::Bool(false), Value::Null, "".into()].contains(off) => {
             return Err(Failure::unreadable(
                 place,
-                "`origin: false` turns CORS off: there is no policy to write",
+                "`origin: false`, or an empty one, turns CORS off: there is no policy to write",
             ));
         }
         Some(Value::Bool(true)) if credentials => {
@@ -167,6 +168,13 @@ fn remarks(options: &Value, place: &str, notes: &mut Vec<Note>) {
             place,
             "`origin` is missing, so the middleware allows `*`; `JSON.stringify` drops a function: confirm that it was none, or list the \
              origins that the function allows",
+        ));
+    }
+    if options.get("credentials").is_some_and(|value| !value.is_boolean()) {
+        notes.push(Note::decide(
+            "allowCredentials",
+            place,
+            "`credentials` is no truth value, and the package sends none for it",
         ));
     }
     for (key, value) in options.as_object().into_iter().flatten() {

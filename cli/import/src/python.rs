@@ -1,6 +1,7 @@
 //! Python: the values that a settings module assigns, read from its syntax tree. Nothing is run.
 
 mod settle;
+mod statements;
 mod value;
 
 use std::collections::BTreeMap;
@@ -31,8 +32,10 @@ pub(crate) struct Module {
 pub(crate) struct Call {
     /// The function and its first argument, as written.
     pub(crate) names: [String; 2],
-    /// The arguments with a name.
+    /// The arguments with a name; `**options` has its text for a name.
     pub(crate) named: BTreeMap<String, Value>,
+    /// The number of those without one.
+    pub(crate) plain: usize,
     /// The place.
     pub(crate) place: String,
 }
@@ -101,95 +104,19 @@ impl<'a> Reader<'a> {
         Value::Hole(Hole { name: format!("`{short}`"), place: self.place(node), variable: None })
     }
 
-    fn statements(&mut self, node: Node<'_>) {
-        for child in children(node) {
-            match child.kind() {
-                "expression_statement" => {
-                    children(child).for_each(|expression| self.statement(expression));
-                }
-                "if_statement" => self.branches(child),
-                "import_from_statement" => self.import(child),
-                "block" | "try_statement" | "with_statement" | "except_clause"
-                | "finally_clause" => {
-                    self.statements(child);
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn statement(&mut self, node: Node<'_>) {
-        match node.kind() {
-            "assignment" => self.assign(node),
-            "augmented_assignment" => {
-                let (Some(left), Some(right)) = (field(node, "left"), field(node, "right")) else {
-                    return;
-                };
-                let name = self.source(left).to_owned();
-                let more = self.value(right, 0);
-                let before = self.module.variables.get(&name).map(|(value, _)| value.clone());
-                let sum =
-                    before.and_then(|before| before.plus(more)).unwrap_or_else(|| self.hole(node));
-                self.module.variables.insert(name, (sum, self.place(node)));
-            }
-            "call" => self.call_statement(node),
-            _ => {}
-        }
-    }
-
-    fn assign(&mut self, node: Node<'_>) {
-        let (Some(left), Some(right)) = (field(node, "left"), field(node, "right")) else {
-            return;
-        };
-        // `a = b = []`.
-        if right.kind() == "assignment" {
-            self.assign(right);
-        }
-        let value = match right.kind() {
-            "assignment" => field(right, "left").map_or(Value::None, |left| self.value(left, 0)),
-            _ => self.value(right, 0),
-        };
-        if left.kind() == "identifier" {
-            let name = self.source(left).to_owned();
-            self.module.variables.insert(name, (value, self.place(node)));
-        }
-    }
-
-    /// `LIST.append("x")` and `LIST.extend([…])`.
-    fn call_statement(&mut self, node: Node<'_>) {
-        let Some(function) = field(node, "function") else {
-            return;
-        };
-        let function = self.source(function).to_owned();
-        let (arguments, _) = self.arguments(node, 0);
-        if let Some((name, method)) = function.rsplit_once('.')
-            && let Some((list, _)) = self.module.variables.get(name).cloned()
-            && let Some(first) = arguments.first().cloned()
-        {
-            let sum = match method {
-                "append" => list.plus(Value::List(vec![first])),
-                "extend" => list.plus(first),
-                "insert" => list.plus(Value::List(arguments.last().cloned().into_iter().collect())),
-                _ => Some(list),
-            };
-            let sum = sum.unwrap_or_else(|| self.hole(node));
-            self.module.variables.insert(name.to_owned(), (sum, self.place(node)));
-        }
-    }
-
     /// Collects the calls with named arguments, which see the variables at the end of the module.
     fn calls(&mut self, node: Node<'_>, depth: usize) {
         if depth > MAX_DEPTH {
             return;
         }
         if node.kind() == "call" {
-            let (_, arguments) = self.arguments(node, 0);
+            let (plain, arguments) = self.arguments(node, 0);
             let first = field(node, "arguments").and_then(|list| children(list).next());
             let names = [field(node, "function"), first]
                 .map(|node| node.map(|node| self.source(node)).unwrap_or_default().to_owned());
             if !arguments.is_empty() {
-                let place = self.place(node);
-                self.module.calls.push(Call { names, named: arguments, place });
+                let (place, plain) = (self.place(node), plain.len());
+                self.module.calls.push(Call { names, named: arguments, plain, place });
             }
         }
         for child in children(node) {
@@ -197,69 +124,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `from corsheaders.defaults import default_headers as headers`, and `from .base import *`.
-    fn import(&mut self, node: Node<'_>) {
-        let module = field(node, "module_name").map(|name| self.source(name)).unwrap_or_default();
-        for child in children(node) {
-            if child.kind() == "wildcard_import" {
-                self.module.stars.push((module.to_owned(), self.place(node)));
-            }
-        }
-        let mut cursor = node.walk();
-        for name in node.children_by_field_name("name", &mut cursor) {
-            let (name, alias) = match name.kind() {
-                "aliased_import" => (field(name, "name"), field(name, "alias")),
-                _ => (Some(name), Some(name)),
-            };
-            let (Some(name), Some(alias)) = (name, alias) else { continue };
-            if let Some(value) = self.known(&format!("{module}.{}", self.source(name))) {
-                let alias = self.source(alias).to_owned();
-                self.module.variables.insert(alias, (value, self.place(node)));
-            }
-        }
-    }
-
     fn known(&self, name: &str) -> Option<Value> {
         let (_, list) = self.known.iter().find(|(known, _)| *known == name)?;
         Some(Value::List(list.iter().map(|text| Value::Text((*text).to_owned())).collect()))
-    }
-
-    /// Reads the branch that is taken, or all of them where the condition is unknown.
-    fn branches(&mut self, node: Node<'_>) {
-        let condition = field(node, "condition");
-        let known = condition.and_then(|condition| self.value(condition, 0).truth());
-        let mut cursor = node.walk();
-        let others: Vec<Node<'_>> =
-            node.children_by_field_name("alternative", &mut cursor).collect();
-        let consequence = field(node, "consequence");
-        match known {
-            Some(true) => consequence.into_iter().for_each(|block| self.statements(block)),
-            Some(false) => self.alternatives(&others),
-            None => {
-                let before = self.module.clone();
-                if let Some(block) = consequence {
-                    self.statements(block);
-                }
-                let taken = std::mem::replace(&mut self.module, before);
-                self.alternatives(&others);
-                let name = condition.map(|node| self.source(node)).unwrap_or_default().to_owned();
-                self.module.merge(taken, &name, &self.place(node));
-            }
-        }
-    }
-
-    fn alternatives(&mut self, others: &[Node<'_>]) {
-        let Some((first, rest)) = others.split_first() else {
-            return;
-        };
-        if first.kind() == "else_clause" {
-            return field(*first, "body").into_iter().for_each(|block| self.statements(block));
-        }
-        let known = field(*first, "condition").and_then(|node| self.value(node, 0).truth());
-        match known {
-            Some(false) => self.alternatives(rest),
-            _ => field(*first, "consequence").into_iter().for_each(|block| self.statements(block)),
-        }
     }
 
     // === Expressions ===
@@ -289,7 +156,7 @@ impl<'a> Reader<'a> {
                 .replace('_', "")
                 .parse()
                 .map_or_else(|_| self.hole(node), Value::Int),
-            "list" | "tuple" | "set" => Value::List(self.items(node, deeper)),
+            "list" | "tuple" | "set" | "expression_list" => Value::List(self.items(node, deeper)),
             "parenthesized_expression" => {
                 children(node).next().map_or(Value::None, |inner| self.value(inner, deeper))
             }
@@ -407,6 +274,8 @@ impl<'a> Reader<'a> {
                 let name = field(argument, "name").map(|name| self.source(name).to_owned());
                 let value = field(argument, "value").map(|value| self.value(value, depth));
                 named.extend(name.zip(value));
+            } else if argument.kind() == "dictionary_splat" {
+                named.insert(self.source(argument).to_owned(), self.hole(argument));
             } else {
                 plain.push(self.value(argument, depth));
             }
@@ -498,47 +367,37 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `[origin.strip() for origin in …]`.
+    /// `[origin.strip() for origin in … if origin]`.
     fn comprehension(&self, node: Node<'_>, depth: usize) -> Value {
-        let clause = children(node).find(|child| child.kind() == "for_in_clause");
-        let parts =
-            clause.and_then(|clause| Some((field(clause, "left")?, field(clause, "right")?)));
+        let mut clauses = children(node).filter(|child| child.kind() == "for_in_clause");
+        let parts = clauses
+            .next()
+            .and_then(|clause| Some((field(clause, "left")?, field(clause, "right")?)));
         let (Some((left, right)), Some(body)) = (parts, field(node, "body")) else {
             return self.hole(node);
         };
+        let conditions = || children(node).filter(|child| child.kind() == "if_clause");
+        let conditions = || conditions().flat_map(children);
         match self.value(right, depth) {
+            _ if clauses.next().is_some() => self.hole(node),
             Value::List(items) => {
                 let name = self.source(left).to_owned();
-                let each = items.into_iter().map(|item| {
+                let mut each = Vec::new();
+                for item in items {
                     let mut module = self.module.clone();
                     module.variables.insert(name.clone(), (item, String::new()));
                     let inner = Self { module, ..*self };
-                    inner.value(body, depth)
-                });
-                Value::List(each.collect())
+                    let holds = |condition| inner.value(condition, depth).truth();
+                    let holds: Option<Vec<bool>> = conditions().map(holds).collect();
+                    match holds.map(|all| all.into_iter().all(|holds| holds)) {
+                        Some(true) => each.push(inner.value(body, depth)),
+                        Some(false) => {}
+                        None => return self.hole(node),
+                    }
+                }
+                Value::List(each)
             }
             other => other,
-        }
-    }
-}
-
-// === impl Module ===
-
-impl Module {
-    /// Merges what a branch assigned: a value that differs depends on the condition.
-    fn merge(&mut self, branch: Self, condition: &str, place: &str) {
-        for (name, (value, at)) in branch.variables {
-            let same = self.variables.get(&name).is_some_and(|(other, _)| *other == value);
-            if !same {
-                let hole = Hole {
-                    name: format!("the condition `{condition}`"),
-                    place: place.to_owned(),
-                    variable: None,
-                };
-                let default = self.variables.get(&name).map(|(value, _)| value.clone());
-                let value = Value::Environment(hole, Box::new(default.unwrap_or(Value::None)));
-                self.variables.insert(name, (value, at));
-            }
         }
     }
 }

@@ -43,6 +43,15 @@ pub(crate) fn read(files: &[SourceFile], options: &Options) -> Result<Vec<Settin
     let mut arguments =
         Arguments { named: call.named.clone(), place: &call.place, notes: Vec::new() };
     let layer = arguments.layer()?;
+    arguments.name_unread(call);
+    for other in module.calls.iter().filter(is_middleware).filter(|other| other.place != call.place)
+    {
+        let text = format!(
+            "a second CORSMiddleware at {} is left out: this one, the last that is added, answers first; write what the other means",
+            other.place
+        );
+        arguments.notes.push(Note::decide("", &call.place, text));
+    }
     Ok(vec![Settings {
         success_status: None,
         elsewhere: Vec::new(),
@@ -74,6 +83,19 @@ impl Arguments<'_> {
 
     fn texts(&mut self, name: &str, field: &'static str) -> Result<Option<Vec<String>>, Failure> {
         self.get(name, field).map(|value| texts(name, value, self.place)).transpose()
+    }
+
+    /// Names the arguments that are left.
+    fn name_unread(&mut self, call: &Call) {
+        for name in self.named.keys() {
+            let text =
+                format!("the argument `{name}` is not read: write what it means into the policy");
+            self.notes.push(Note::decide("", self.place, text));
+        }
+        if call.plain > 1 {
+            let text = "an argument without a name is not read: write it as `allow_origins=[…]` or the like, and import again";
+            self.notes.push(Note::decide("", self.place, text));
+        }
     }
 
     fn layer(&mut self) -> Result<Layer, Failure> {
