@@ -5,10 +5,10 @@ use std::fs;
 
 use corsward_test_harness::envoy_fixture::{EnvoyFixture, cross_origin, preflight, request};
 use corsward_test_harness::policies;
+use corsward_test_harness::series::{self, Series};
 use corsward_tests::model;
 use corsward_tests::suite::Suite;
 use serde_json::{Value, json};
-use xtask::envoy::Stats;
 
 const SHOP: &str = "https://shop.example";
 
@@ -19,7 +19,7 @@ fn every_decision_on_the_corpus_is_counted_as_what_it_was() {
     let objects: Vec<_> = groups[0].iter().flat_map(|suite| &suite.policies).collect();
     let (_, compiled) = policies::compile(&objects).unwrap();
     let mut fixture = EnvoyFixture::running(&objects).unwrap();
-    let before = fixture.envoy().stats().unwrap();
+    let before = fixture.series().unwrap();
     let mut want: BTreeMap<String, u64> = BTreeMap::new();
     for case in groups[0].iter().flat_map(|suite| &suite.cases) {
         // Envoy refuses it before any filter.
@@ -34,64 +34,55 @@ fn every_decision_on_the_corpus_is_counted_as_what_it_was() {
         if let Some((verdict, comparison)) = told.shadow.split_once(", ") {
             *want.entry(counter("shadow_decisions", verdict)).or_default() += 1;
             let comparison = comparison.replace(' ', "_");
-            *want
-                .entry(format!("wasmcustom.corsward.shadow_comparisons.{comparison}"))
-                .or_default() += 1;
+            let name = series::name("shadow_comparisons", &[("comparison", comparison.as_str())]);
+            *want.entry(name).or_default() += 1;
         }
     }
-    let after = fixture.envoy().stats().unwrap();
-    let counted = |name: &str| {
-        ["decisions", "shadow_decisions", "shadow_comparisons"]
-            .iter()
-            .any(|kind| name.starts_with(&format!("wasmcustom.corsward.{kind}.")))
-    };
-    let got: BTreeMap<String, u64> = after
-        .iter()
-        .filter(|(name, _)| counted(name))
-        .map(|(name, count)| (name.clone(), count - before.get(name).copied().unwrap_or_default()))
-        .filter(|(_, count)| *count > 0)
-        .collect();
+    let mut got = series::growth(&before, &fixture.series().unwrap());
+    let counted = ["decisions", "shadow_decisions", "shadow_comparisons"];
+    got.retain(|name, _| {
+        counted.iter().any(|kind| name.starts_with(&format!("corsward_{kind}{{")))
+    });
     assert_eq!(got, want);
 }
 
 #[test]
 fn a_policys_own_counters_tell_it_from_others() {
     let mut fixture = fixture();
-    let before = fixture.envoy().stats().unwrap();
+    let before = fixture.series().unwrap();
     fixture.send(&cross_origin(&of("open"), SHOP), &[]).unwrap();
     fixture.send(&cross_origin(&of("open"), "https://evil.test"), &[]).unwrap();
     fixture.send(&cross_origin(&of("fence"), "https://evil.test"), &[]).unwrap();
-    let after = fixture.envoy().stats().unwrap();
-    let grew = |name: &str| grew(&before, &after, &format!("policy.seen.{name}"));
-    assert_eq!(grew("open.verdict.allowed"), 1);
-    assert_eq!(grew("open.verdict.refused"), 1);
-    assert_eq!(grew("fence.verdict.rejected"), 1);
-    assert_eq!(grew("fence.verdict.allowed"), 0);
+    let mut grown = series::growth(&before, &fixture.series().unwrap());
+    grown.retain(|name, _| name.starts_with("corsward_policy{"));
+    let of = |policy, verdict| {
+        series::name("policy", &[("namespace", "seen"), ("policy", policy), ("verdict", verdict)])
+    };
+    let want = [of("open", "allowed"), of("open", "refused"), of("fence", "rejected")];
+    assert_eq!(grown, want.map(|name| (name, 1)).into_iter().collect());
 }
 
 #[test]
 fn no_name_of_a_metric_holds_what_a_client_sent() {
     let mut fixture = fixture();
-    let before: Vec<String> = names(&fixture.envoy().stats().unwrap());
+    let before = names(&mut fixture);
     for at in 0..50 {
         let origin = format!("https://secret-{at}.example");
         fixture.send(&cross_origin(&of("open"), &origin), &[]).unwrap();
         fixture.send(&preflight(&of("fence"), &origin, &format!("SECRET{at}")), &[]).unwrap();
     }
-    assert_eq!(names(&fixture.envoy().stats().unwrap()), before, "names come with a configuration");
+    assert_eq!(names(&mut fixture), before, "names come with a configuration");
 }
 
 #[test]
 fn a_request_without_an_origin_is_not_counted() {
     let mut fixture = fixture();
-    let before = fixture.envoy().stats().unwrap();
+    let before = fixture.series().unwrap();
     let ask = request("GET", &of("open"), &[]);
     fixture.send(&ask, &[]).unwrap();
-    let after = fixture.envoy().stats().unwrap();
-    let ours = |stats: &Stats| -> u64 {
-        stats.iter().filter(|(name, _)| name.contains("verdict")).map(|(_, count)| count).sum()
-    };
-    assert_eq!(ours(&after), ours(&before));
+    let mut grown = series::growth(&before, &fixture.series().unwrap());
+    grown.retain(|name, _| name.contains("verdict"));
+    assert_eq!(grown, Series::new());
 }
 
 #[test]
@@ -175,18 +166,13 @@ fn of(policy: &str) -> String {
 /// `decisions`, `preflight refused header` to the name of the counter.
 fn counter(family: &str, verdict: &str) -> String {
     let mut words = verdict.split(' ');
-    let mut next = || words.next().unwrap_or("none").to_owned();
-    let (kind, verdict, reason) = (next(), next(), next());
-    format!("wasmcustom.corsward.{family}.kind.{kind}.verdict.{verdict}.reason.{reason}")
+    let mut next = || words.next().unwrap_or("none");
+    let labels = [("kind", next()), ("verdict", next()), ("reason", next())];
+    series::name(family, &labels)
 }
 
-fn grew(before: &Stats, after: &Stats, name: &str) -> u64 {
-    let name = format!("wasmcustom.corsward.{name}");
-    after.get(&name).copied().unwrap_or_default() - before.get(&name).copied().unwrap_or_default()
-}
-
-fn names(stats: &Stats) -> Vec<String> {
-    stats.keys().filter(|name| name.starts_with("wasmcustom.")).cloned().collect()
+fn names(fixture: &mut EnvoyFixture) -> Vec<String> {
+    fixture.series().unwrap().into_keys().collect()
 }
 
 /// The lines of an access log once there are as many as that.

@@ -7,13 +7,11 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use anyhow::{Context as _, Result, ensure};
 use corsward_test_harness::envoy_fixture::EnvoyFixture;
+use corsward_test_harness::series;
 use corsward_test_harness::site::Site;
 use serde_json::{Value, json};
 use xtask::demo::Browser;
 use xtask::test::NO_BROWSER;
-
-/// The counter of preflights that passed.
-const PREFLIGHTS: &str = "wasmcustom.corsward.decisions.kind.preflight.verdict.allowed.reason.none";
 
 /// Number of turns of a page.
 const TURNS: usize = 4;
@@ -100,8 +98,9 @@ fn a_page_that_takes_turns_is_preflighted_once() -> Result<()> {
 
 /// The number of preflights that have passed so far.
 fn preflights(fixture: &mut EnvoyFixture) -> Result<usize> {
-    let count = fixture.envoy().admin().stat(PREFLIGHTS)?.context("preflights are counted")?;
-    Ok(usize::try_from(count)?)
+    let labels = [("kind", "preflight"), ("verdict", "allowed"), ("reason", "none")];
+    let count = fixture.series()?.remove(&series::name("decisions", &labels));
+    Ok(usize::try_from(count.context("preflights are counted")?)?)
 }
 
 fn policy(origin: &str) -> Value {

@@ -15,6 +15,7 @@ use xtask::{native, tools, wasm};
 
 use crate::answer::Answer;
 use crate::case::{self, Case, Request};
+use crate::series::{self, Series};
 use crate::upstream::{self, Upstream};
 use crate::{client, policies};
 use corsward_browser::CredentialsMode;
@@ -28,6 +29,8 @@ pub struct EnvoyFixture {
     plugin: Plugin,
     /// Number of configurations published.
     published: usize,
+    /// The last one of them.
+    configuration: String,
     /// The files that Envoy reads, and its log.
     directory: TempDir,
 }
@@ -153,7 +156,8 @@ impl EnvoyFixturePlan {
             bootstrap.listener(listener.routes(routes)).upstream("upstream", upstream.address());
         let binary = tools::envoy(&envoy_version)?;
         let envoy = Envoy::start(&binary, &bootstrap, directory.path())?;
-        Ok(EnvoyFixture { envoy, upstream, slot, plugin, published: 0, directory })
+        let configuration = String::new();
+        Ok(EnvoyFixture { envoy, upstream, slot, plugin, published: 0, configuration, directory })
     }
 }
 
@@ -208,6 +212,7 @@ impl EnvoyFixture {
     /// Publishes any plugin configuration, and waits for nothing.
     pub fn publish(&mut self, configuration: &str) -> Result<()> {
         self.published += 1;
+        configuration.clone_into(&mut self.configuration);
         let plugin = self.plugin.clone().configured(configuration);
         Ok(self.slot.publish(&plugin, &self.published.to_string())?)
     }
@@ -289,8 +294,21 @@ impl EnvoyFixture {
     }
 
     /// A counter or gauge of the filter without labels, such as `config.digest`.
-    pub fn stat(&self, name: &str) -> Result<Option<u64>> {
-        self.envoy.admin().stat(&self.plugin.shell().stat(name))
+    #[must_use]
+    pub fn stat(&self, name: &str) -> String {
+        self.plugin.shell().stat(name)
+    }
+
+    /// The filter's metrics, with all that was counted until now: a shell may pass values to Envoy later, but with each
+    /// configuration, so the last one is published once more, one space longer.
+    pub fn series(&mut self) -> Result<Series> {
+        let accepted = self.stat("config.accepted");
+        let before = self.envoy.admin().stat(&accepted)?;
+        self.publish(&format!("{} ", self.configuration))?;
+        self.envoy.wait_for("the same configuration again", |admin| {
+            Ok(admin.stat(&accepted)? > before)
+        })?;
+        Ok(series::read(&self.envoy.admin().prometheus()?))
     }
 
     /// The place of its configuration.

@@ -19,6 +19,7 @@ pub mod eventually;
 pub mod http2;
 pub mod line;
 pub mod policies;
+pub mod series;
 pub mod site;
 pub mod status;
 pub mod stub;

@@ -3,6 +3,7 @@
 use corsward_import::{Exchange, Response, Source};
 use corsward_test_harness::case::{Case, Expect};
 use corsward_test_harness::envoy_fixture::EnvoyFixture;
+use corsward_test_harness::series;
 use serde_json::{Value, json};
 use xtask::envoy::route;
 
@@ -131,13 +132,11 @@ fn a_dry_run_before_envoys_own_filter_is_compared_with_its_answers() {
             };
             let mut case = through_its_own(&exchange);
             case.request.authority = exchange.authority;
-            let name = format!("wasmcustom.corsward.shadow_comparisons.{want}");
-            let count = |fixture: &EnvoyFixture| {
-                fixture.stats().unwrap().get(&name).copied().unwrap_or_default()
-            };
-            let before = count(&fixture);
+            let name = series::name("shadow_comparisons", &[("comparison", want)]);
+            let before = fixture.series().unwrap();
             let answer = fixture.answer(&case).unwrap();
-            assert_eq!(count(&fixture) - before, 1, "{method}, {origin}: {want}, {answer:?}");
+            let grown = series::growth(&before, &fixture.series().unwrap());
+            assert_eq!(grown.get(&name), Some(&1), "{method}, {origin}: {want}, {answer:?}");
         }
     }
 }
