@@ -10,6 +10,15 @@ use serde_json::Value;
 /// The labels of the filter's metrics.
 const STATS_CONFIG: &str = include_str!("../../../docs/stats-tags.yaml");
 
+/// The names of a native filter's metrics, whose labels are native: without this flag `envoy_dynamicmodulescustom_` is before them.
+const LAYERED_RUNTIME: &str = "\
+layered_runtime:
+  layers:
+  - name: corsward
+    static_layer:
+      envoy.reloadable_features.dynamic_modules_strip_custom_stat_prefix: true
+";
+
 /// The filter with the policies, and the labels of its metrics. With `watch`, the policies are the default of a filter that reads others
 /// from that file.
 pub(super) fn pieces(bundle: &Bundle, module: &EnvoyModule, watch: Option<&Path>) -> String {
@@ -39,14 +48,16 @@ pub(super) fn pieces(bundle: &Bundle, module: &EnvoyModule, watch: Option<&Path>
             )
         }
     };
-    // The metrics of a dynamic module have labels of their own.
-    let stats_config = if module.shell == Shell::Wasm { STATS_CONFIG } else { "" };
+    let metrics = match module.shell {
+        Shell::Wasm => STATS_CONFIG,
+        Shell::Native => LAYERED_RUNTIME,
+    };
     format!(
         "# The first entry of `http_filters` of an HTTP connection manager: the answers of all filters behind it get their headers too.\n\
          http_filters:\n\
          - name: {BUNDLE_NAME}\n\
          {source}\
-         {stats_config}"
+         {metrics}"
     )
 }
 
