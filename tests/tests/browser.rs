@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use corsward_test_harness::envoy_fixture;
 use xtask::demo::{self, Browser, Programs, Sample, Table};
 use xtask::test::NO_BROWSER;
 
@@ -22,7 +23,7 @@ fn every_row_agrees_and_the_table_follows_the_policy() -> Result<()> {
     }
     let policies = demo::copy_of_policies()?;
     let file = policies.path().join("api.yaml");
-    let sample = Sample::start(&Programs::get()?, policies.path())?;
+    let sample = Sample::start(&Programs::get(envoy_fixture::shell())?, policies.path())?;
     let mut browser = Browser::open(&sample.page_url())?;
 
     let shipped = browser.next_table()?;

@@ -37,6 +37,7 @@ enum Command {
     #[command(after_long_help = "Examples:
   cargo xtask demo           until Ctrl-C; prints the addresses to open
   cargo xtask demo --once    the README's tour, checked
+  cargo xtask demo --filter native    with the filter in Envoy's own process
   cargo xtask demo --policies cors --upstream 127.0.0.1:8000
                              your Django on 8000, behind the policies of the folder cors")]
     Demo(demo::Args),
@@ -229,7 +230,7 @@ mod tests {
     fn the_readme_commands_parse() {
         for line in [
             "xtask demo",
-            "xtask demo --once",
+            "xtask demo --once --filter native",
             "xtask demo --policies cors --upstream 127.0.0.1:8000",
             "xtask test",
             "xtask test --no-browser",

@@ -29,6 +29,7 @@ pub use self::sample::{Sample, policies};
 use self::signals::Signals;
 pub use self::stack::Programs;
 pub use self::tour::{copy_of_policies, edit};
+use crate::envoy::Shell;
 
 /// The arguments of the subcommand.
 #[derive(clap::Args, Debug)]
@@ -48,6 +49,9 @@ pub struct Args {
     /// The address of Envoy's admin interface with an upstream [default: any free port]
     #[arg(long, value_name = "ADDR", value_parser = address::parse, requires = "upstream")]
     admin: Option<SocketAddr>,
+    /// The shell of the filter: a module of WebAssembly, or a dynamic module of Envoy
+    #[arg(long, value_enum, default_value_t = Shell::Wasm)]
+    filter: Shell,
 }
 
 /// Runs the demo until a stop signal.
@@ -57,7 +61,7 @@ pub struct Args {
 /// Fails if a part is missing, does not start, or ends before the stop signal.
 pub fn run(args: &Args) -> Result<()> {
     let front = Front::of(args)?;
-    let programs = Programs::get()?;
+    let programs = Programs::get(args.filter)?;
     // From here on there is something to clean up.
     let signals = Signals::catch()?;
     let ended = match front {

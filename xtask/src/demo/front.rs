@@ -29,8 +29,7 @@ pub(super) struct Front {
 impl Front {
     /// The requested front, if there is one.
     pub(super) fn of(args: &Args) -> Result<Option<Self>> {
-        let Args { once: _, upstream: Some(upstream), policies: Some(policies), listen, admin } =
-            args
+        let Args { upstream: Some(upstream), policies: Some(policies), listen, admin, .. } = args
         else {
             return Ok(None);
         };

@@ -12,15 +12,12 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::operator::Operator;
-use crate::envoy::{Admin, Bootstrap, Envoy, Plugin, Slot, tail};
+use crate::envoy::{Admin, Bootstrap, Envoy, Plugin, Shell, Slot, tail};
 use crate::http::Client;
-use crate::{build, tools, wait, wasm};
+use crate::{build, native, tools, wait, wasm};
 
 /// Timeout for the first configuration.
 const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The filter's gauge: which configuration it runs.
-const DIGEST_GAUGE: &str = "wasmcustom.corsward.config.digest";
 
 /// Envoy's file for refused requests, if the terminal is to stay silent.
 const REFUSALS: &str = "refusals.log";
@@ -50,6 +47,8 @@ pub(super) struct Stack {
     operator: Operator,
     envoy: Envoy,
     slot: Slot,
+    /// The filter's gauge: which configuration it runs.
+    digest_gauge: String,
     folder: TempDir,
 }
 
@@ -58,6 +57,7 @@ pub(super) struct Stack {
 pub(super) struct Watch {
     operator: Client,
     envoy: Admin,
+    digest_gauge: String,
 }
 
 /// The observations of a [`Watch`].
@@ -76,9 +76,12 @@ impl Programs {
     /// # Errors
     ///
     /// Fails if something does not compile or cannot be had.
-    pub fn get() -> Result<Self> {
+    pub fn get(shell: Shell) -> Result<Self> {
         let envoy = thread::spawn(|| tools::envoy(tools::ENVOY_VERSION));
-        let module = wasm::build()?;
+        let module = match shell {
+            Shell::Wasm => wasm::build()?,
+            Shell::Native => native::build()?,
+        };
         let operator = build::operator()?;
         let envoy = envoy.join().map_err(|_| io::Error::other("fetching Envoy panicked"))??;
         Ok(Self { envoy, operator, module })
@@ -100,7 +103,9 @@ impl Stack {
         let published = folder.path().join("published");
         fs::create_dir(&published)?;
         let Programs { envoy, operator, module } = programs;
-        let slot = Slot::new(&published, Plugin::new(module));
+        let plugin = Plugin::new(module);
+        let digest_gauge = plugin.shell().stat("config.digest");
+        let slot = Slot::new(&published, plugin);
         slot.publish_default()?;
         let operator =
             Operator::spawn(operator, module, policies, &published, folder.path(), voice)?;
@@ -111,7 +116,7 @@ impl Stack {
             Voice::Silent => Stdio::from(File::create(folder.path().join(REFUSALS))?),
         };
         let envoy = Envoy::spawn(envoy, &bootstrap, folder.path(), stdout)?;
-        let mut stack = Self { operator, envoy, slot, folder };
+        let mut stack = Self { operator, envoy, slot, digest_gauge, folder };
         let started = stack.envoy.wait_until_ready().and_then(|()| stack.wait_until_in_force());
         if voice == Voice::Silent && started.is_err() {
             eprintln!("{}", stack.last_words());
@@ -128,7 +133,11 @@ impl Stack {
     }
 
     pub(super) fn watch(&self) -> Watch {
-        Watch { operator: self.operator.admin().clone(), envoy: self.envoy.admin().clone() }
+        Watch {
+            operator: self.operator.admin().clone(),
+            envoy: self.envoy.admin().clone(),
+            digest_gauge: self.digest_gauge.clone(),
+        }
     }
 
     /// Waits until Envoy runs what the operator has published.
@@ -140,7 +149,7 @@ impl Stack {
         wait::until("the first configuration to be in force", TIMEOUT, || {
             self.ensure_running()?;
             let Some(published) = self.published_digest() else { return Ok(None) };
-            let in_force = self.envoy.admin().stat(DIGEST_GAUGE)?;
+            let in_force = self.envoy.admin().stat(&self.digest_gauge)?;
             Ok((in_force == Some(published)).then_some(()))
         })
     }
@@ -175,7 +184,7 @@ impl Stack {
 impl Watch {
     pub(super) fn look(&self) -> Result<Seen> {
         Ok(Seen {
-            in_force: self.envoy.stat(DIGEST_GAUGE)?,
+            in_force: self.envoy.stat(&self.digest_gauge)?,
             policies: self.operator.json("/policies")?,
         })
     }

@@ -11,7 +11,7 @@ pub const NAME: &str = "corsward";
 pub const INERT: &str = r#"{"v":1,"digest":"","onInvalid":"Keep","compiled":"{\"policies\":[]}"}"#;
 
 /// The kind of a filter's module.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shell {
     /// A WebAssembly module.
     Wasm,
