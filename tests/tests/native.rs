@@ -1,8 +1,9 @@
 //! The native module: its sources, the Envoys that load it, and what an Envoy does that cannot, or after a panic.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use corsward_policy::Workload;
 use corsward_test_harness::envoy_fixture::{EnvoyFixture, cross_origin, module_for, preflight};
 use corsward_test_harness::policies;
 use serde_json::{Value, json};
@@ -98,6 +99,52 @@ fn a_request_that_panics_passes_unfiltered_and_counts_and_envoy_lives_on() {
     assert!(log.contains("panicked at") && log.contains("the request asks for it"), "{log}");
     assert_eq!(fixture.envoy().pid(), pid);
     assert!(fixture.envoy().exited().unwrap().is_none());
+}
+
+#[test]
+fn an_update_that_cannot_be_loaded_leaves_the_last_good_configuration_in_force() {
+    let mut fixture = plan(module_for(Shell::Native).unwrap()).start().unwrap();
+    fixture.configure(&[&shop()]).unwrap();
+    let nowhere = Plugin::new(Path::new("/nowhere/libcorsward.so"));
+    fixture.slot().publish(&nowhere, "nowhere").unwrap();
+    fixture
+        .envoy()
+        .wait_for("the rejection", |admin| {
+            let stats = admin.stats()?;
+            Ok(stats.iter().any(|(name, count)| name.ends_with("update_rejected") && *count > 0))
+        })
+        .unwrap();
+    let answer = fixture.send(&cross_origin(HOST, SHOP), &[]).unwrap();
+    assert_eq!(answer.get("access-control-allow-origin").as_deref(), Some(SHOP.as_bytes()));
+    fixture.ensure_healthy().unwrap();
+}
+
+#[test]
+fn pods_of_different_labels_enforce_the_policies_for_their_own() {
+    let policy = |name: &str, origin: &str| {
+        let spec = json!({
+            "selector": { "matchLabels": { "app": name } },
+            "hostnames": [HOST], "cors": { "allowOrigins": [origin] },
+        });
+        policies::policy("native", name, spec.as_object().cloned().unwrap())
+    };
+    let [api, web] = [policy("api", "https://api.example"), policy("web", "https://web.example")];
+    let of = |name: &str| [Workload { labels: [("app".into(), name.into())].into(), port: None }];
+    // One configuration for both.
+    let narrowed = [(&api, &of("api")[..]), (&web, &of("web")[..])];
+    for (app, other) in [("api", "web"), ("web", "api")] {
+        let labels = json!({ "LABELS": { "app": app } });
+        let plan = plan(module_for(Shell::Native).unwrap());
+        let plan = plan.bootstrap(|bootstrap| bootstrap.node("corsward", labels));
+        let mut fixture = plan.start().unwrap();
+        fixture.configure_for(&narrowed).unwrap();
+        for (origin, shared) in [(app, true), (other, false)] {
+            let origin = format!("https://{origin}.example");
+            let answer = fixture.send(&cross_origin(HOST, &origin), &[]).unwrap();
+            let allowed = answer.get("access-control-allow-origin");
+            assert_eq!(allowed.is_some(), shared, "{app}: {origin}");
+        }
+    }
 }
 
 fn plan(module: PathBuf) -> corsward_test_harness::envoy_fixture::EnvoyFixturePlan {

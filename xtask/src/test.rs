@@ -10,12 +10,31 @@ use std::{env, thread};
 
 use anyhow::{Result, bail};
 
-use crate::{build, command, lint, tools, wasm};
+use crate::{build, command, lint, native, tools, wasm};
 pub use other_envoys::{ENVOY_VERSION, OTHER_ENVOYS, other_envoys};
 use summary::Summary;
 
 /// Tells the tests that drive a browser to leave themselves out.
 pub const NO_BROWSER: &str = "CORSWARD_NO_BROWSER";
+
+/// Tells the tests which shell of the filter runs in their Envoys: `wasm` or `native`.
+pub const FILTER: &str = "CORSWARD_FILTER";
+
+/// The tests that run once more with the native filter. Traps are those of a virtual machine; `native` loads the module itself.
+const NATIVE: [&str; 12] = [
+    "browser",
+    "caches",
+    "configuration",
+    "envoy",
+    "filters",
+    "hostile",
+    "local_replies",
+    "normalization",
+    "observability",
+    "own_requests",
+    "preflight_cache",
+    "workloads",
+];
 
 /// The variable for the number of tests that a test binary runs at a time.
 const THREADS: &str = "RUST_TEST_THREADS";
@@ -43,17 +62,20 @@ pub fn run(args: &Args) -> Result<()> {
     lint::run()?;
     step("the filter");
     wasm::run()?;
+    native::run(&native::Args { arch: None })?;
     step("the operator");
     build::operator()?;
     step("tests");
-    let (succeeded, summary) = tests(args)?;
+    let (succeeded, summary) = tests(args, cargo_test().arg("--workspace"))?;
+    step("tests of Envoy, with the native filter");
+    let (native_succeeded, native_summary) = tests(args, &mut with_native_filter())?;
 
     step("summary");
-    print!("{summary}");
+    print!("{summary}\nwith the native filter:\n{native_summary}");
     if args.no_browser {
         println!("left out: the browser (--no-browser)");
     }
-    if !succeeded {
+    if !(succeeded && native_succeeded) {
         bail!("`cargo test` failed: see above");
     }
     Ok(())
@@ -90,15 +112,24 @@ fn tools(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn tests(args: &Args) -> Result<(bool, Summary)> {
-    let mut test = cargo_test();
-    test.args(["--workspace", "--no-fail-fast"]);
+fn tests(args: &Args, test: &mut Command) -> Result<(bool, Summary)> {
+    test.arg("--no-fail-fast");
     if args.no_browser {
         test.env(NO_BROWSER, "1");
     }
     let mut summary = Summary::default();
-    let succeeded = command::watch(&mut test, |line| summary.read(line))?;
+    let succeeded = command::watch(test, |line| summary.read(line))?;
     Ok((succeeded, summary))
+}
+
+/// The tests that look at an Envoy from outside, whichever shell its filter has.
+fn with_native_filter() -> Command {
+    let mut test = cargo_test();
+    test.args(["-p", "corsward-tests"]).env(FILTER, "native");
+    for binary in NATIVE {
+        test.args(["--test", binary]);
+    }
+    test
 }
 
 /// `cargo test`, with more tests at a time than there are processors: most of their time they wait for a server to start, or for a Lease to

@@ -380,13 +380,10 @@ pub fn envoy_version() -> String {
     named.map_or_else(|| tools::ENVOY_VERSION.into(), |version| version.to_string_lossy().into())
 }
 
-/// Tells the tests which shell of the filter runs in their Envoys: `wasm` or `native`.
-pub const FILTER: &str = "CORSWARD_FILTER";
-
 /// The shell of stands: what `CORSWARD_FILTER` says, else Wasm.
 #[must_use]
 pub fn shell() -> Shell {
-    let is_native = std::env::var_os(FILTER).is_some_and(|filter| filter == "native");
+    let is_native = std::env::var_os(xtask::test::FILTER).is_some_and(|filter| filter == "native");
     if is_native { Shell::Native } else { Shell::Wasm }
 }
 
