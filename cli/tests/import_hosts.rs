@@ -195,6 +195,11 @@ fn hosts_of_envoy_are_without_ports_and_once() {
     let (policy, _) = import("envoy", &format!("virtual_hosts:\n{one}"));
     assert_eq!(policy.matches("- api.example").count(), 1, "{policy}");
     assert!(policy.contains("decide: the host `v*.api.example` is left out"), "{policy}");
+    // As `istioctl proxy-config` prints it.
+    let camel = one.replace("typed_per_filter_config", "typedPerFilterConfig");
+    let camel = camel.replace("allow_origin_string_match", "allowOriginStringMatch");
+    let (policy, said) = import("envoy", &format!("virtualHosts:\n{camel}"));
+    assert!(policy.contains("allowOrigins: - https://a.example"), "{said}{policy}");
     let two = host("a", "'api.example'", "https://a.example")
         + &host("b", "'api.example:8443'", "https://b.example");
     let (policies, _) = import("envoy", &format!("virtual_hosts:\n{two}"));

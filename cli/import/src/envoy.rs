@@ -56,6 +56,7 @@ const HABITS: Habits = Habits {
 pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
     let mut all = Vec::new();
     for (file, document) in documents(files)? {
+        let document = snake(document);
         let mut configurations = Vec::new();
         find(&document, "virtual_hosts", &mut configurations);
         let first = all.len();
@@ -74,6 +75,25 @@ pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
         ));
     }
     Ok(all)
+}
+
+/// A document with the names of Envoy's own files; `istioctl proxy-config` prints them in lower camel case.
+fn snake(value: Value) -> Value {
+    let name = |name: String| {
+        let is_camel = name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let word = |c: char| match c {
+            c if is_camel && c.is_ascii_uppercase() => format!("_{}", c.to_ascii_lowercase()),
+            c => c.to_string(),
+        };
+        name.chars().map(word).collect::<String>()
+    };
+    match value {
+        Value::Object(fields) => {
+            fields.into_iter().map(|(key, value)| (name(key), snake(value))).collect()
+        }
+        Value::Array(items) => items.into_iter().map(snake).collect(),
+        value => value,
+    }
 }
 
 /// The virtual hosts of a configuration. A request has the one with its exact host, else the longest wildcard, else `*`.
@@ -176,8 +196,7 @@ fn path(route: &Value) -> Result<Option<BlockPath>, NoPrefix> {
 
 /// `typed_per_filter_config` by the name of the filter or by its type, and the field that came before it.
 fn own_policy(value: &Value) -> Option<&Value> {
-    let filters =
-        value.get("typed_per_filter_config").or_else(|| value.get("typedPerFilterConfig"));
+    let filters = value.get("typed_per_filter_config");
     let is_cors = |filter: &&Value| {
         text(filter, "/@type").is_some_and(|kind| kind.ends_with(".cors.v3.CorsPolicy"))
     };
