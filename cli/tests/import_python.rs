@@ -57,6 +57,8 @@ fn a_statement_that_is_not_run_leaves_a_named_hole() {
         ("check_request_enabled.connect(handler)\n", "`check_request_enabled` lets code allow"),
         ("CORS_ALLOW_PRIVATE_NETWORK = True\n", "CORS_ALLOW_PRIVATE_NETWORK is not read"),
         ("from .base import *\n", "`.base` is imported whole"),
+        ("include('components/cors.py')\n", "`components/cors.py` is imported whole"),
+        ("globals().update({'CORS_ALLOW_CREDENTIALS': True})\n", "`globals().update({'CORS"),
     ] {
         let (policy, said) = import("django", &[("settings.py", &format!("{BASE}{more}"))]);
         let all = policy + &said;

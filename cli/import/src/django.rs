@@ -242,7 +242,8 @@ impl Lookup<'_> {
             self.notes.push(Note::decide("", &place.clone(), text));
         }
         let is_given = |module: &str| {
-            let name = module.rsplit('.').next().unwrap_or_default();
+            let module = module.strip_suffix(".py").unwrap_or(module);
+            let name = module.rsplit(['.', '/']).next().unwrap_or_default();
             files
                 .iter()
                 .any(|file| Path::new(&file.name).file_stem().is_some_and(|stem| stem == name))

@@ -111,6 +111,15 @@ impl Reader<'_> {
         };
         let function = self.source(function).to_owned();
         let (arguments, _) = self.arguments(node, 0);
+        // django-split-settings.
+        if function == "include" {
+            let files = arguments.iter().filter_map(|argument| match argument {
+                Value::Text(file) => Some((file.clone(), self.place(node))),
+                _ => None,
+            });
+            let files: Vec<(String, String)> = files.collect();
+            self.module.stars.extend(files);
+        }
         if let Some((name, method)) = function.rsplit_once('.')
             && let Some((list, _)) = self.module.variables.get(name).cloned()
         {
@@ -131,6 +140,8 @@ impl Reader<'_> {
             };
             let new = new.unwrap_or_else(|| self.hole(node));
             self.module.variables.insert(name.to_owned(), (new, self.place(node)));
+        } else {
+            self.unread(node);
         }
     }
 
@@ -245,6 +256,12 @@ impl Reader<'_> {
                 left.into_iter().flat_map(children).for_each(|target| add(Some(target)));
             }
             "delete_statement" => children(node).for_each(|target| add(Some(target))),
+            // `globals().update({"NAME": …})` and `setattr(module, "NAME", …)`.
+            "string_content" if self.source(node).starts_with(SETTINGS) => {
+                let name = self.source(node);
+                let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+                names.extend(is_name.then(|| name.to_owned()));
+            }
             "call" => {
                 let function = field(node, "function").filter(|it| it.kind() == "attribute");
                 let method = function.and_then(|it| field(it, "attribute"));
