@@ -184,6 +184,27 @@ fn a_host_that_no_hostname_says_has_a_witness() {
 }
 
 #[test]
+fn settings_of_envoy_that_no_filter_reads_are_named() {
+    let host = "{name: a, domains: [a.example], matcher: {x: {'@type': a.CorsPolicy}}, typed_per_filter_config: {cors: {'@type': \
+                a.cors.v3.CorsPolicy, allow_origin_string_match: [{exact: 'https://a.example'}]}}}";
+    let with = |filters: &str| {
+        import(
+            "envoy",
+            &format!("http_filters: [{filters}]\nroute_config: {{virtual_hosts: [{host}]}}\n"),
+        )
+        .0
+    };
+    let policy = with("{name: envoy.filters.http.router}");
+    assert!(
+        policy.contains("decide: a chain of `http_filters` has no `envoy.filters.http.cors`"),
+        "{policy}"
+    );
+    assert!(policy.contains("decide: a `matcher` has a `CorsPolicy`"), "{policy}");
+    let policy = with("{name: x, typed_config: {'@type': a.cors.v3.Cors}}");
+    assert!(!policy.contains("a chain of `http_filters`"), "{policy}");
+}
+
+#[test]
 fn hosts_of_envoy_are_without_ports_and_once() {
     let host = |name: &str, domains: &str, origin: &str| {
         format!(
@@ -232,6 +253,10 @@ fn aliases_and_snippets_of_ingress_nginx_are_read_or_named() {
         "{policy}"
     );
     assert!(policy.contains("decide: `server-snippet` has `more_set_headers"), "{policy}");
+    let inert = ingress("a", &SHARED, "api.example", "{path: /, pathType: Prefix}")
+        + &ingress("b", &SHARED[1..], "api.example", plain);
+    let (policy, _) = import("ingress-nginx", &inert);
+    assert!(policy.contains("`cors-allow-origin` without `enable-cors"), "{policy}");
     let (policy, said) = import(
         "ingress-nginx",
         &ingress("a", &[("configuration-snippet", snippet)], "api.example", plain),
@@ -262,6 +287,10 @@ fn objects_of_other_kinds_that_say_cors_are_named() {
     let (policy, _) = import("gateway-api", &format!("{route}{other}"));
     assert!(policy.contains("decide: the object says `cors`"), "{policy}");
     assert!(policy.contains("SecurityPolicy p)"), "{policy}");
+    let back_end = "  - backendRefs: [{name: s, filters: [{type: CORS, cors: {allowOrigins: ['https://c.example']}}]}]\n    matches: [{path: {value: /b}}]\n";
+    let text = http_route("a", "api.example", &format!("  - {GATEWAY_CORS}\n{back_end}"));
+    let (policy, _) = import("gateway-api", &text);
+    assert!(policy.contains("decide: a filter of type CORS at a back end"), "{policy}");
     let filter = "  - filters: [{type: ResponseHeaderModifier, responseHeaderModifier: {set: [{name: Access-Control-Allow-Origin, value: '*'}]}}]\n    matches: [{path: {value: /own}}]\n";
     let text = http_route("a", "api.example", &format!("  - {GATEWAY_CORS}\n{filter}"));
     let (policy, _) = import("gateway-api", &text);

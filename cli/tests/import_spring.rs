@@ -122,7 +122,10 @@ fn a_field_that_is_not_read_and_a_name_without_brackets_are_named() {
     let text = format!(
         "{ROOT}:\n  /api/**: {{allowed-origins: ['https://a.example'], allow-private-network: true}}\n"
     );
+    let text =
+        format!("{text}management.endpoints.web.cors.allowed-origins: https://ops.example\n");
     let (policy, _) = import(&[&text], &[]);
+    assert!(policy.contains("decide: `management.endpoints.web.cors` is left out"), "{policy}");
     assert!(
         policy.contains("decide: `allowprivatenetwork` of `cors-configurations` is not read"),
         "{policy}"

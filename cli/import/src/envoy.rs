@@ -20,6 +20,8 @@ use crate::settings::{Block, BlockPath, Conditions, Failure, Note, Settings};
 pub(crate) use gateway::{read_routes, read_security_policies};
 pub(crate) use istio::read as read_virtual_services;
 
+/// The name of the filter.
+const CORS: &str = "envoy.filters.http.cors";
 const PRODUCT: &str = "Envoy 1.40.0";
 
 /// The fields of a `CorsPolicy` that are read; `shadow_enabled` changes no answer.
@@ -65,6 +67,7 @@ pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
         }
         if let Some(settings) = all.get_mut(first) {
             settings.notes.extend(headers_of_cors(&document, &file));
+            settings.notes.extend(without_filter(&document, &file));
         }
     }
     if all.is_empty() {
@@ -123,6 +126,26 @@ fn of_configuration(configuration: &Value, file: &str) -> Result<Vec<Settings>, 
     Ok(all)
 }
 
+/// The remark on filter chains without the filter, which alone reads a `CorsPolicy`.
+fn without_filter(document: &Value, file: &str) -> Option<Note> {
+    let mut chains = Vec::new();
+    find(document, "http_filters", &mut chains);
+    let is_in_force = |filter: &Value| {
+        let kind = text(filter, "/typed_config/@type").unwrap_or_default();
+        let is_cors = kind.ends_with(".cors.v3.Cors") || text(filter, "/name") == Some(CORS);
+        is_cors && truth(filter, "/disabled") != Some(true)
+    };
+    let is_without = |chain: &&Value| {
+        let filters = chain.get("http_filters").and_then(Value::as_array);
+        filters.is_some_and(|filters| !filters.iter().any(is_in_force))
+    };
+    chains.iter().any(is_without).then(|| {
+        let text = "a chain of `http_filters` has no `envoy.filters.http.cors`, so the settings are not in force there today, and the policy \
+                    allows more than before";
+        Note::decide("", file, text)
+    })
+}
+
 fn place(host: &Value, file: &str) -> String {
     format!("{file}, virtual host {}", text(host, "/name").unwrap_or("envoy"))
 }
@@ -143,6 +166,10 @@ fn of_virtual_host(
         _ => Ok(None),
     };
     let own = of_policy(of_host.as_ref(), &mut notes)?;
+    if host.get("matcher").is_some_and(|matcher| matcher.to_string().contains("CorsPolicy")) {
+        let text = "a `matcher` has a `CorsPolicy`, and is not read: write the rules that it means";
+        notes.push(Note::decide("", &place, text));
+    }
     let mut matches = Vec::new();
     for route in host.pointer("/routes").and_then(Value::as_array).into_iter().flatten() {
         let layer = match own_policy(route) {
@@ -201,7 +228,7 @@ fn own_policy(value: &Value) -> Option<&Value> {
         text(filter, "/@type").is_some_and(|kind| kind.ends_with(".cors.v3.CorsPolicy"))
     };
     filters
-        .and_then(|filters| filters.get("envoy.filters.http.cors"))
+        .and_then(|filters| filters.get(CORS))
         .or_else(|| filters.and_then(Value::as_object)?.values().find(is_cors))
         .map(|filter| filter.get("config").unwrap_or(filter))
         .or_else(|| value.pointer("/route/cors"))

@@ -257,22 +257,31 @@ pub(crate) fn leave_alone(all: &mut Vec<Settings>, hosts: &[Host]) {
         let names = settings.hostnames.iter().map(|host| host.to_ascii_lowercase());
         taken.extend(names.map(|host| (settings.namespace.clone(), host)));
     }
+    let lower = |host: &Host| without_port(&host.name).to_ascii_lowercase();
+    let lower: Vec<String> = hosts.iter().map(lower).collect();
     let mut exceptions = Vec::new();
     for settings in &mut *all {
+        let broad: Vec<String> = settings
+            .hostnames
+            .iter()
+            .filter_map(|it| it.strip_prefix('*'))
+            .map(str::to_ascii_lowercase)
+            .collect();
+        if broad.is_empty() && !settings.hostnames.is_empty() {
+            continue;
+        }
         let mut alone: Vec<String> = Vec::new();
-        for Host { name, place, has_cors } in hosts {
-            let host = without_port(name).to_ascii_lowercase();
-            let is_covered = settings.hostnames.is_empty()
-                || settings.hostnames.iter().any(|broad| is_below(&host, broad));
+        for (host, Host { place, has_cors, .. }) in lower.iter().zip(hosts) {
+            let is_covered = broad.is_empty() || broad.iter().any(|broad| is_below(host, broad));
             let key = (settings.namespace.clone(), host.clone());
             if host == "*" || !is_covered || taken.contains(&key) {
                 continue;
             }
-            if host.contains('.') && HostPattern::parse(&host).is_ok() {
+            if host.contains('.') && HostPattern::parse(host).is_ok() {
                 taken.insert(key);
-                alone.push(host);
+                alone.push(host.clone());
             } else if !has_cors {
-                settings.add_other_host(&host, place);
+                settings.add_other_host(host, place);
             }
         }
         if !alone.is_empty() {
@@ -282,12 +291,9 @@ pub(crate) fn leave_alone(all: &mut Vec<Settings>, hosts: &[Host]) {
     all.extend(exceptions);
 }
 
-/// Whether a host, or a pattern of hosts, is below a pattern.
-fn is_below(host: &str, pattern: &str) -> bool {
-    let rest = pattern.strip_prefix('*').map(str::to_ascii_lowercase);
-    rest.is_some_and(|rest| {
-        host.strip_suffix(rest.as_str()).is_some_and(|before| !before.is_empty() && before != "*")
-    })
+/// Whether a host, or a pattern of hosts, is below `*` and this rest of a pattern.
+fn is_below(host: &str, rest: &str) -> bool {
+    host.strip_suffix(rest).is_some_and(|before| !before.is_empty() && before != "*")
 }
 
 // === impl Object ===

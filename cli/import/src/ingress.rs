@@ -144,6 +144,10 @@ impl Ingress<'_> {
         }
         let mut notes = self.snippets();
         let layer = self.is_true("enable-cors").then(|| self.layer(&mut notes));
+        if layer.is_none() && self.annotation("cors-allow-origin").is_some() {
+            let text = "`cors-allow-origin` without `enable-cors: \"true\"` was never in force, and is left out";
+            notes.push(Note::remark("", &self.place, text));
+        }
         let parts = if self.is_canary() {
             let text = "a canary has the CORS annotations of the ingress beside it: its own were never in force, and are left out";
             notes.push(Note::remark("", &self.place, text));

@@ -18,6 +18,11 @@ const PRODUCT: &str = "Spring Cloud Gateway 5.0.4";
 /// The places of the settings, in the order of the releases.
 const ROOTS: [&str; 3] =
     ["/spring/cloud/gateway/server/webflux", "/spring/cloud/gateway", "/spring/cloud/gateway/mvc"];
+/// The settings of other parts of an application.
+const OTHERS: [(&str, &str); 2] = [
+    ("/management/endpoints/web/cors", "management.endpoints.web.cors"),
+    ("/spring/graphql/cors", "spring.graphql.cors"),
+];
 /// The fields of a configuration that are read, as Spring names them.
 const FIELDS: [&str; 7] = [
     "allowedOrigins",
@@ -77,6 +82,14 @@ pub(crate) fn read(files: &[SourceFile], options: &Options) -> Result<Vec<Settin
     for Configuration { pattern, mut cors, place } in configurations {
         resolve(&mut cors, options, &all, &place, &mut notes);
         blocks.extend(block(&pattern, &cors, &place, &blocks, &mut notes)?);
+    }
+    for (pointer, name) in OTHERS {
+        if all.pointer(pointer).is_some() {
+            let text = format!(
+                "`{name}` is left out: its paths have settings of their own; write them as rules"
+            );
+            notes.push(Note::decide("", &place, text));
+        }
     }
     let gateway = all.pointer("/spring/cloud/gateway");
     notes.extend(gateway.and_then(|gateway| headers_of_cors(gateway, &place)));

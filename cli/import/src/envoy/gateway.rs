@@ -44,6 +44,14 @@ fn of_route(object: &Value, file: &str) -> Result<Object, Failure> {
             Some(all) => matches.extend(all.iter().map(condition).map(one)),
         }
     }
+    let back_ends = object.pointer("/spec/rules").and_then(Value::as_array).into_iter().flatten();
+    if back_ends
+        .filter_map(|rule| rule.get("backendRefs"))
+        .any(|all| all.to_string().contains("\"cors\""))
+    {
+        let text = "a filter of type CORS at a back end is left out: a gateway reads it at a rule";
+        notes.push(Note::decide("", &place, text));
+    }
     notes.extend(headers_of_cors(object, &place));
     let parents = object.pointer("/spec/parentRefs").and_then(Value::as_array);
     let gateways = parents.into_iter().flatten().map(|parent| {
