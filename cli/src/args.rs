@@ -15,6 +15,7 @@ use crate::doctor::DoctorArgs;
 use crate::explain::ExplainArgs;
 #[cfg(not(target_family = "wasm"))]
 use crate::import::ImportArgs;
+use crate::output::OneLine;
 use crate::render::RenderArgs;
 use crate::test::TestArgs;
 
@@ -86,10 +87,15 @@ pub(crate) fn completes_kubectl(arguments: &[OsString]) -> bool {
 }
 
 /// Reads the arguments. As a plugin of kubectl, the help says `kubectl corsward` or `kubectl cors`.
-pub(crate) fn parse(arguments: Vec<OsString>) -> clap::error::Result<Args> {
+pub(crate) fn parse(arguments: &[OsString]) -> clap::error::Result<Args> {
     let (name, typed) = names(arguments.first());
-    let command = Args::command().name(name).bin_name(typed);
-    Args::from_arg_matches(&command.try_get_matches_from(arguments)?)
+    let mut command = Args::command().name(name).bin_name(typed);
+    let matches = command.try_get_matches_from_mut(arguments).map_err(|error| {
+        // A name that a shell expands may be no option, and the error quotes it.
+        let lines = arguments.iter().map(|it| OneLine(it.to_string_lossy()).to_string());
+        command.try_get_matches_from_mut(lines).err().unwrap_or(error)
+    });
+    Args::from_arg_matches(&matches?)
 }
 
 /// The name of the program, and the words that call it.

@@ -42,7 +42,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome = if args::completes_kubectl(&arguments) {
         completions::kubectl(arguments, &mut out)
     } else {
-        match args::parse(arguments) {
+        match args::parse(&arguments) {
             Ok(args) => run_command(&args.command, &mut out),
             // Help and the version are answers, too.
             Err(error) => error.exit(),

@@ -53,6 +53,9 @@ fn names_and_values_of_files_stay_in_their_lines() {
         &["check", "--fix", "evil.yaml"],
         &["check", "-o", "github", "evil.yaml"],
         &["check", &file],
+        &["check", "-o", "github", &file],
+        &["check", &format!("--pwned{RAW}")],
+        &["check", "-o", RAW],
         &["render", "evil.yaml"],
         &["diff", "evil.yaml", "evil.yaml"],
         &[

@@ -26,7 +26,7 @@ pub(super) fn write(diagnostics: &[Diagnostic<'_>], out: &mut impl Write) -> any
         let place = if diagnostic.is_live {
             String::new()
         } else {
-            format!("file={}{lines}{columns},", property(diagnostic.file))
+            format!("file={}{lines}{columns},", OneLine(property(diagnostic.file)))
         };
         let message = format!("{}: {}", diagnostic.subject(), diagnostic.found.finding.message());
         let (title, message) = (
