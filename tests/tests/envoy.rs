@@ -144,6 +144,7 @@ fn operator(policies: &Path, published: &Path, log: &Path) -> Process {
     command
         .args(["run", "--source", &format!("dir:{}", policies.display())])
         .args(["--publish", &format!("file:{}", published.display())])
+        .args(["--filter", envoy_fixture::shell().name()])
         .arg("--module")
         .arg(envoy_fixture::module().unwrap())
         .args(["--admin", "127.0.0.1:0"])

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::stack::Voice;
-use crate::envoy::tail;
+use crate::envoy::{Shell, tail};
 use crate::http::Client;
 use crate::ports;
 use crate::process::Process;
@@ -47,6 +47,7 @@ impl Operator {
         command
             .args(["run", "--source", &format!("dir:{}", policies.display())])
             .args(["--publish", &format!("file:{}", published.display())])
+            .args(["--filter", Shell::of(module).name()])
             .arg("--module")
             .arg(module)
             .args(["--admin", &admin.to_string()])

@@ -32,6 +32,24 @@ pub struct Plugin {
 // === impl Shell ===
 
 impl Shell {
+    /// The kind of the module in a file: what ends in `.so` is a shared object.
+    #[must_use]
+    pub fn of(module: &Path) -> Self {
+        match module.extension() {
+            Some(extension) if extension == "so" => Self::Native,
+            _ => Self::Wasm,
+        }
+    }
+
+    /// The operator's word for it, after `--filter`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Wasm => "wasm",
+            Self::Native => "native",
+        }
+    }
+
     /// The type of the filter's configuration.
     #[must_use]
     pub(super) const fn type_url(self) -> &'static str {
@@ -57,12 +75,11 @@ impl Shell {
 // === impl Plugin ===
 
 impl Plugin {
-    /// The module at `module`, configured to do nothing. What ends in `.so` is a dynamic module.
+    /// The module at `module`, configured to do nothing.
     #[must_use]
     pub fn new(module: &Path) -> Self {
-        let is_native = module.extension().is_some_and(|extension| extension == "so");
         Self {
-            shell: if is_native { Shell::Native } else { Shell::Wasm },
+            shell: Shell::of(module),
             module: module.into(),
             name: NAME.into(),
             // A trap gets a fresh VM with the next request instead of a dead worker.
