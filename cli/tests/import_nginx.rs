@@ -109,3 +109,44 @@ fn the_root_alone_is_not_every_path() {
         "{said}{policy}"
     );
 }
+
+#[test]
+fn a_location_without_cors_inside_of_one_with_it_is_left_alone() {
+    for locations in [
+        format!(
+            "location /api {{ {ALLOW} }} location /api/plain {{ root /srv; add_header X-A b; }}"
+        ),
+        format!("location /api {{ {ALLOW} location /api/plain {{ add_header X-A b; }} }}"),
+    ] {
+        let text = format!("server {{ server_name api.example; {locations} }}");
+        let (policy, said) = import(&[("n.conf", &text)]);
+        let want = "- path: {type: PathPrefix, value: /api/plain} mode: \"Off\"";
+        assert!(policy.contains(want), "{said}{policy}");
+        assert!(!policy.contains("decide: `location"), "{policy}");
+    }
+}
+
+#[test]
+fn a_regex_of_a_location_has_a_witness_in_the_report() {
+    let text = format!(
+        "server {{ server_name api.example; {ALLOW} location ~ ^/v[0-9]/plain {{ add_header X-A b; }} }}"
+    );
+    let (policy, report) = import(&[("n.conf", &text)]);
+    assert!(policy.contains("decide: `location ~ ^/v[0-9]/plain` is a regex"), "{policy}");
+    assert!(report.contains("Wider") && report.contains("`GET /v0/plain`"), "{report}");
+}
+
+#[test]
+fn a_variable_by_which_no_policy_judges_is_named() {
+    let text = "map $uri $by_path { ~^/public '*'; default ''; }\n\
+                server { server_name api.example; add_header Access-Control-Allow-Origin https://a.example;\n\
+                location /map { add_header Access-Control-Allow-Origin $by_path; }\n\
+                location /set { set $x ''; if ($cookie_beta) { set $x https://b.example; } add_header Access-Control-Allow-Origin $x; } }";
+    let (policy, said) = import(&[("n.conf", text)]);
+    for variable in ["$uri", "$cookie_beta"] {
+        let want = format!(
+            "decide: `Access-Control-Allow-Origin` depends on `{variable}`, by which no policy judges"
+        );
+        assert!(policy.contains(&want), "{said}{policy}");
+    }
+}

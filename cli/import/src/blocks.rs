@@ -25,12 +25,7 @@ pub(crate) fn settings(
 ) -> Settings {
     blocks.sort_by(|a, b| a.path.cmp(&b.path));
     blocks.dedup_by(|later, first| later.path == first.path);
-    // A block with the layer of the one around it says nothing.
-    let all = Blocks(blocks.clone());
-    blocks.retain(|block| match &block.path {
-        Some(path) => all.layer_around(path) != block.layer.as_ref(),
-        None => true,
-    });
+    let blocks = needed(blocks);
     let mut paths = vec!["/orders".to_owned()];
     for path in blocks.iter().filter_map(|block| block.path.as_ref()) {
         match path {
@@ -58,6 +53,16 @@ pub(crate) fn settings(
         paths,
         elsewhere: Vec::new(),
     }
+}
+
+/// The blocks without those that have the layer of the one around them, and so say nothing.
+pub(crate) fn needed(mut blocks: Vec<Block>) -> Vec<Block> {
+    let all = Blocks(blocks.clone());
+    blocks.retain(|block| match &block.path {
+        Some(path) => all.layer_around(path) != block.layer.as_ref(),
+        None => true,
+    });
+    blocks
 }
 
 /// The path of a prefix; `/` is every path.

@@ -3,6 +3,7 @@
 //! The settings are a small program. The reader asks its model: each origin and each regex of the file is tried, and the lists are
 //! those of the model's answers.
 
+mod dependencies;
 mod server;
 mod syntax;
 mod unread;
@@ -14,6 +15,7 @@ use corsward_browser::{CorsRequest, CorsResponse, CredentialsMode, cors_check};
 use corsward_policy::scope::HostPattern;
 
 use crate::SourceFile;
+use crate::blocks;
 use crate::exchange::{Exchange, Response, System as _};
 use crate::expression::{Anchor, Expression};
 use crate::hosts::{Host, NO_HOST, leave_alone};
@@ -61,6 +63,7 @@ pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
     }
     let directives = unread::included(&of_files);
     let mut notes = unread::remarks(&directives);
+    notes.extend(dependencies::remarks(&directives));
     find(&directives, "include", &mut |directive| {
         let file = directive.arguments.join(" ");
         // The types of files say nothing of CORS.
@@ -141,39 +144,26 @@ fn of_server(
     let candidates = candidates(server);
     let mut notes = notes.to_vec();
     notes.extend(of_names(&hostnames, &others, place));
-    let mut blocks = Vec::new();
-    let mut paths = vec!["/orders".to_owned()];
     let ask = Asker { server, authority: &authority };
     let default = ask.layer(outside(server), &candidates, &mut notes)?;
-    for (modifier, path, inner) in server::locations(&server.directives) {
-        notes.extend(nested(path, inner));
-        let block = match modifier {
-            "=" => BlockPath::Exact(path.to_owned()),
-            "" | "^~" if path == "/" || path.starts_with('@') => continue,
-            // A location covers a part of a segment, too, and a rule whole ones.
-            "" | "^~" => BlockPath::Start(path.to_owned()),
-            _ => {
-                let text = format!(
-                    "`location {modifier} {path}` is a regex, and a rule has a prefix: write the rules that it means"
-                );
-                notes.push(Note::decide("", "", text));
-                continue;
-            }
-        };
-        let inside = match &block {
-            BlockPath::Exact(path) => path.clone(),
-            path => format!("{}/orders", path.as_str().trim_end_matches('/')),
-        };
-        let layer = ask.layer(&inside, &candidates, &mut notes)?;
-        if layer != default {
-            paths.extend([inside, path.to_owned()]);
-            if matches!(block, BlockPath::Start(_)) && !path.ends_with('/') {
-                paths.push(format!("{path}x"));
-            }
-            blocks.push(Block { path: Some(block), layer });
+    let mut blocks = vec![Block { path: None, layer: default }];
+    let mut paths = vec!["/orders".to_owned()];
+    for (block, place) in locations(&server.directives, &mut paths, &mut notes) {
+        let mut of_block = Vec::new();
+        let layer = ask.layer(&block.inside(), &candidates, &mut of_block)?;
+        notes.extend(of_block.into_iter().map(|note| match note.place.as_str() {
+            "" => Note { place: place.clone(), ..note },
+            _ => note,
+        }));
+        blocks.push(Block { path: Some(block), layer });
+    }
+    let blocks = blocks::needed(blocks);
+    for path in blocks.iter().filter_map(|block| block.path.as_ref()) {
+        paths.extend([path.inside(), path.as_str().to_owned()]);
+        if matches!(path, BlockPath::Start(start) if !start.ends_with('/')) {
+            paths.push(format!("{}x", path.as_str()));
         }
     }
-    blocks.insert(0, Block { path: None, layer: default });
     if blocks.iter().all(|block| block.layer.is_none()) {
         return Ok(None);
     }
@@ -219,15 +209,37 @@ fn outside(server: &Server) -> &'static str {
     }
 }
 
-/// Remarks on the locations inside of a location.
-fn nested(path: &str, inner: &[Directive]) -> Vec<Note> {
-    let remark = |(_, nested, _): (&str, &str, _)| {
-        let text = format!(
-            "`location {nested}` inside of `location {path}` is left out: write the rule that it means"
-        );
-        Note::decide("", "", text)
-    };
-    server::locations(inner).map(remark).collect()
+/// The paths of locations, those inside of others included, with their places; a regex is a remark, and paths that it means.
+fn locations(
+    directives: &[Directive],
+    paths: &mut Vec<String>,
+    notes: &mut Vec<Note>,
+) -> Vec<(BlockPath, String)> {
+    let mut found = Vec::new();
+    for (modifier, path, directive) in server::locations(directives) {
+        let place = directive.place.clone();
+        match modifier {
+            "=" => found.push((BlockPath::Exact(path.to_owned()), place)),
+            "" | "^~" if path.starts_with('@') => continue,
+            "" | "^~" if path == "/" => {}
+            // A location covers a part of a segment, too, and a rule whole ones.
+            "" | "^~" => found.push((BlockPath::Start(path.to_owned()), place)),
+            _ => {
+                let text = format!(
+                    "`location {modifier} {path}` is a regex, and a rule has a prefix: write the rules that it means"
+                );
+                notes.push(Note::decide("", &place, text));
+                let expression = Expression::parse(path, Anchor::Anywhere, false);
+                let samples = expression.map(|expression| expression.samples()).unwrap_or_default();
+                paths.extend(samples.into_iter().take(2).map(|sample| {
+                    if sample.starts_with('/') { sample } else { format!("/orders{sample}") }
+                }));
+            }
+        }
+        let inside = directive.block.as_deref().unwrap_or_default();
+        found.extend(locations(inside, paths, notes));
+    }
+    found
 }
 
 /// What an origin gets at a path.

@@ -150,7 +150,9 @@ impl<'a> State<'a> {
     fn location(&self, directives: &'a [Directive]) -> Option<&'a [Directive]> {
         let path = self.exchange.path.split('?').next().unwrap_or_default();
         let mut longest: Option<(&str, bool, &'a [Directive])> = None;
-        let locations: Vec<_> = locations(directives).collect();
+        let locations: Vec<(&str, &str, &[Directive])> = locations(directives)
+            .map(|(modifier, path, it)| (modifier, path, it.block.as_deref().unwrap_or_default()))
+            .collect();
         for (modifier, location, block) in &locations {
             match *modifier {
                 "=" if *location == path => return Some(block),
@@ -292,17 +294,15 @@ impl<'a> State<'a> {
     }
 }
 
-/// The locations in a block: the modifier, the path, and the directives.
+/// The locations in a block: the modifier, the path, and the directive.
 pub(super) fn locations(
     directives: &[Directive],
-) -> impl Iterator<Item = (&str, &str, &[Directive])> {
-    directives.iter().filter(|directive| directive.name == "location").filter_map(|directive| {
-        let block = directive.block.as_deref()?;
-        match directive.arguments.as_slice() {
-            [path] => Some(("", path.as_str(), block)),
-            [modifier, path] => Some((modifier.as_str(), path.as_str(), block)),
-            _ => None,
-        }
+) -> impl Iterator<Item = (&str, &str, &Directive)> {
+    let has_block = |it: &&Directive| it.name == "location" && it.block.is_some();
+    directives.iter().filter(has_block).filter_map(|it| match it.arguments.as_slice() {
+        [path] => Some(("", path.as_str(), it)),
+        [modifier, path] => Some((modifier.as_str(), path.as_str(), it)),
+        _ => None,
     })
 }
 
