@@ -128,6 +128,17 @@ fn a_match_that_no_rule_says_has_a_witness_in_the_report() {
     for witness in ["`host: api.example` `origin: https://a.example` `x-env: dev`", "GET /v"] {
         assert!(report.contains(witness), "{witness}: {report}");
     }
+    // A path without the annotation that makes it a regex.
+    let odd = ingress("a", &SHARED, "API.example", "{path: /, pathType: Prefix}")
+        + &ingress(
+            "b",
+            &[],
+            "api.example",
+            "{path: '/x(/|$)(.*)', pathType: ImplementationSpecific}",
+        );
+    let (policy, report) = import("ingress-nginx", &odd);
+    assert!(policy.contains("decide: `/x(/|$)(.*)` is no path of a rule"), "{report}");
+    assert!(report.contains("`GET /x(/\\|$)(.*)` `host: API.example`"), "{report}");
     let route = http_route(
         "a",
         "api.example",
@@ -314,6 +325,8 @@ fn plugins_and_middlewares_that_meet_or_are_off_are_named() {
     ] {
         assert!(policies.contains(want), "{want}: {policies}");
     }
+    let (policy, _) = import("kong", &one.replace("KongPlugin", "KongClusterPlugin"));
+    assert!(policy.contains("decide: the plugin is for every namespace"), "{policy}");
     let (policy, said) =
         import("kong", &plugin("a", "configFrom: {secretKeyRef: {name: s, key: k}}"));
     assert!(policy.is_empty() && said.contains("`configFrom` has settings in a Secret"), "{said}");
@@ -322,6 +335,17 @@ fn plugins_and_middlewares_that_meet_or_are_off_are_named() {
             "---\nkind: Middleware\nmetadata: {{name: {name}}}\nspec: {{headers: {{{headers}}}}}\n"
         )
     };
+    let (policies, _) = import(
+        "traefik",
+        &(middleware("a", "accessControlAllowOriginList: ['https://a.example']")
+            + &middleware("b", "accessControlAllowOriginList: ['https://b.example']")
+            + "---\nkind: IngressRoute\nmetadata: {name: r}\nspec: {routes: [{middlewares: [{name: cors}, {name: b}]}]}\n"),
+    );
+    assert!(
+        policies.contains("decide: `a` has the same host and path with other settings"),
+        "{policies}"
+    );
+    assert!(policies.contains("decide: the object says `cors`"), "{policies}");
     let text = middleware("a", "accessControlAllowOriginList: ['https://a.example']")
         + &middleware("b", "customResponseHeaders: {Access-Control-Allow-Origin: '*'}");
     let (policy, _) = import("traefik", &text);

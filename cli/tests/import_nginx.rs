@@ -138,6 +138,12 @@ fn a_regex_of_a_location_has_a_witness_in_the_report() {
 
 #[test]
 fn a_variable_by_which_no_policy_judges_is_named() {
+    // A path that no rule has, and a regex that ignores case.
+    let text = "map $http_origin $o { ~*^https://a\\.example$ $http_origin; }\n\
+                server { server_name api.example; add_header Access-Control-Allow-Origin $o; location '/a b' { add_header X-A b; } }";
+    let (policy, said) = import(&[("n.conf", text)]);
+    assert!(policy.contains("decide: `location /a b` is no path of a rule"), "{said}{policy}");
+    assert!(!policy.contains("stands in the files"), "{policy}");
     let text = "map $uri $by_path { ~^/public '*'; default ''; }\n\
                 server { server_name api.example; add_header Access-Control-Allow-Origin https://a.example;\n\
                 location /map { add_header Access-Control-Allow-Origin $by_path; }\n\

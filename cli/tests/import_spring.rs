@@ -63,6 +63,13 @@ fn a_document_of_a_profile_is_taken_by_name_alone() {
     assert!(policy.contains("decide: the document for the profile `prod & eu` is left out: import again with --profile"), "{policy}");
     let (policy, _) = import(&[&text], &["--profile", "prod", "--profile", "eu"]);
     assert!(policy.contains("- https://prod.example") && !policy.contains("decide:"), "{policy}");
+    let output = Command::new(env!("CARGO_BIN_EXE_corsward"))
+        .args(["import", "nginx", "-", "--profile", "prod"])
+        .output()
+        .unwrap();
+    assert!(
+        String::from_utf8(output.stderr).unwrap().contains("--profile names a profile of Spring")
+    );
     let (policy, _) = import(&[&format!("spring.profiles.active: [prod, eu]\n{text}")], &[]);
     assert!(policy.contains("- https://prod.example") && !policy.contains("decide:"), "{policy}");
 }

@@ -70,7 +70,7 @@ pub(crate) fn policies(objects: &[Object], order: Order) -> Result<Vec<Settings>
         }
         for settings in own.iter_mut().filter(|_| !is_one) {
             if let Some(host) = settings.hostnames.first() {
-                let host = host.replace("*.", "").replace('.', "-");
+                let host = host.replace("*.", "").replace('.', "-").to_ascii_lowercase();
                 settings.name = format!("{}-{host}", settings.name);
             }
         }

@@ -86,6 +86,10 @@ pub(crate) fn read_kong_plugins(files: &[SourceFile]) -> Result<Vec<Settings>, F
                 return Err(Failure::unreadable(place, text));
             }
         }
+        if text(object, "/kind") == Some("KongClusterPlugin") {
+            let text = "the plugin is for every namespace, and a policy for one: write one in each namespace that needs it";
+            notes.push(Note::decide("", place, text));
+        }
         let config = object.get("config").unwrap_or(&Value::Null);
         unread(config, "config", &KONG_FIELDS, place, notes);
         kong_layer(config, place, notes).map(Some)

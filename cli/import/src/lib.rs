@@ -120,6 +120,9 @@ pub fn import(
     files: &[SourceFile],
     options: &Options,
 ) -> Result<Vec<Import>, Failure> {
+    if source != Source::Spring && !options.profiles.is_empty() {
+        return Err(Failure::unreadable("", "--profile names a profile of Spring: leave it out"));
+    }
     let all = match source {
         Source::Django => django::read(files, options)?,
         Source::Nginx => nginx::read(files)?,

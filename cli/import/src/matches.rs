@@ -31,13 +31,21 @@ pub(crate) enum Beside {
     Conditions(Option<Conditions>),
     /// A regex in the place of the path.
     Regex(String),
+    /// A path that no rule has.
+    Path(String),
 }
 
 /// The blocks of matches in their order, and the requests that no block says.
 pub(crate) fn arrange(matches: Vec<Match>, notes: &mut Vec<Note>) -> (Vec<Block>, Vec<Elsewhere>) {
     let mut before: Vec<(Block, String)> = Vec::new();
     let mut narrower: Vec<(usize, Block, Match)> = Vec::new();
-    for it in matches {
+    for mut it in matches {
+        if let (Beside::Nothing, Some(path)) = (&it.beside, &it.path)
+            && !path.is_sayable()
+        {
+            it.beside = Beside::Path(path.as_str().to_owned());
+            it.path = None;
+        }
         let block = Block { path: it.path.clone(), layer: it.layer.clone() };
         if let Some((first, place)) = before.iter().find(|(before, _)| before.hides(&block)) {
             if first.layer != block.layer {
@@ -97,6 +105,13 @@ fn left_out(it: &Match) -> Note {
             "`{source}` is a regex, and a rule has a prefix: write the rules that it means, with `mode: \"Off\"`; its requests had no CORS, \
              and are answered as the others"
         ),
+        (Beside::Path(path), Some(origins)) => format!(
+            "`{path}` is no path of a rule: write the rules that it means; its requests lose its origins ({origins})"
+        ),
+        (Beside::Path(path), None) => format!(
+            "`{path}` is no path of a rule: write the rules that it means, with `mode: \"Off\"`; its requests had no CORS, and are \
+             answered as the others"
+        ),
         (_, Some(origins)) => format!(
             "a match at `{path}` has conditions beside its path, which no rule has, and is left out: the requests that it means are \
              answered as the others there, and lose its origins ({origins})"
@@ -125,6 +140,9 @@ impl Match {
                     query => format!("{inside}?{query}"),
                 };
                 Some(Elsewhere { conditions: conditions.clone(), path, layer })
+            }
+            Beside::Path(path) => {
+                Some(Elsewhere { conditions: Conditions::default(), path: path.clone(), layer })
             }
             Beside::Regex(source) => {
                 let expression = Expression::parse(source, Anchor::Start, false).ok()?;

@@ -120,7 +120,8 @@ fn name_unused(all: &mut [Settings], origins: &[String]) {
             all.iter().flat_map(|settings| &settings.blocks).filter_map(|it| it.layer.as_ref());
         let mut rules = layers.flat_map(|layer| &layer.origins);
         !rules.any(|rule| {
-            matches!(rule, OriginRule::Star | OriginRule::Echo) || rule.written() == *origin
+            let written = rule.written().trim_start_matches("(?i)");
+            matches!(rule, OriginRule::Star | OriginRule::Echo) || written == *origin
         })
     });
     unused.sort();
@@ -235,6 +236,12 @@ fn locations(
                     if sample.starts_with('/') { sample } else { format!("/orders{sample}") }
                 }));
             }
+        }
+        if let Some((block, place)) = found.pop_if(|(block, _)| !block.is_sayable()) {
+            let text =
+                format!("`location {path}` is no path of a rule: write the rules that it means");
+            notes.push(Note::decide("", &place, text));
+            paths.push(block.as_str().to_owned());
         }
         let inside = directive.block.as_deref().unwrap_or_default();
         found.extend(locations(inside, paths, notes));

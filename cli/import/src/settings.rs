@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use corsward_policy::draft::PathType;
+use corsward_policy::scope::PathMatch;
+
 use crate::exchange::{Answer, Exchange, System};
 use crate::layer::Layer;
 
@@ -195,6 +198,17 @@ impl BlockPath {
     pub(crate) fn as_str(&self) -> &str {
         let (Self::Exact(path) | Self::Prefix(path) | Self::Start(path)) = self;
         path
+    }
+
+    /// Whether a rule can have it.
+    pub(crate) fn is_sayable(&self) -> bool {
+        let (kind, path) = match self {
+            Self::Exact(path) => (PathType::Exact, path.as_str()),
+            Self::Prefix(path) | Self::Start(path) => {
+                (PathType::PathPrefix, path.trim_end_matches('/'))
+            }
+        };
+        path.is_empty() || PathMatch::parse(kind, path).is_ok()
     }
 
     /// A path that it covers.
