@@ -139,3 +139,18 @@ fn a_field_that_is_not_read_and_a_name_without_brackets_are_named() {
     );
     assert!(policy.contains("decide: `/api/**` has no brackets"), "{policy}");
 }
+
+#[test]
+fn a_pattern_that_is_no_prefix_has_a_witness_in_the_report() {
+    let text = format!(
+        "{ROOT}:\n  '[/v{{n}}/x]': {{allowed-origins: ['https://n.example']}}\n  '[/a?c/**]': {{allowed-origins: ['https://c.example']}}\n  \
+         '[/**]': {{allowed-origins: ['https://a.example', '${{NONE}}']}}\n"
+    );
+    let (policy, report) = import(&[&text], &[]);
+    assert!(policy.contains("decide: `[/v{n}/x]` is no prefix"), "{policy}");
+    assert!(!policy.contains("equals no origin"), "{policy}");
+    for (path, origin) in [("/va/x", "https://n.example"), ("/aac/a", "https://c.example")] {
+        let want = format!("`GET {path}` `host: api.example` `origin: {origin}`");
+        assert!(report.contains(&want), "{want}: {report}");
+    }
+}

@@ -10,7 +10,7 @@ use crate::expression::Anchor;
 use crate::fields::{headers_of_cors, seconds, split, text, texts, truth};
 use crate::layer::{Comparison, Habits, Layer, Names, OriginRule, Own, PlainOptions, Vary};
 use crate::matches::NoPrefix;
-use crate::settings::{Block, BlockPath, Failure, Note, Settings};
+use crate::settings::{Block, BlockPath, Conditions, Elsewhere, Failure, Note, Settings};
 use crate::{Options, SourceFile};
 use sources::{Document, active, merged, resolve};
 
@@ -78,10 +78,20 @@ pub(crate) fn read(files: &[SourceFile], options: &Options) -> Result<Vec<Settin
             configurations.extend(globals);
         }
     }
-    let mut blocks = Vec::new();
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut elsewhere = Vec::new();
     for Configuration { pattern, mut cors, place } in configurations {
         resolve(&mut cors, options, &all, &place, &mut notes);
-        blocks.extend(block(&pattern, &cors, &place, &blocks, &mut notes)?);
+        match path(&pattern) {
+            Ok(path) => blocks.extend(block(&pattern, path, &cors, &place, &blocks, &mut notes)?),
+            Err(NoPrefix(path)) if blocks.iter().all(|block| block.path.is_some()) => {
+                let text = format!("`{pattern}` is no prefix: write the rules that it means");
+                notes.push(Note::decide("", &place, text));
+                let layer = Some(layer(&cors, &place, &mut notes)?);
+                elsewhere.push(Elsewhere { conditions: Conditions::default(), path, layer });
+            }
+            Err(NoPrefix(_)) => notes.push(hidden(&pattern, &place)),
+        }
     }
     for (pointer, name) in OTHERS {
         if all.pointer(pointer).is_some() {
@@ -100,27 +110,30 @@ pub(crate) fn read(files: &[SourceFile], options: &Options) -> Result<Vec<Settin
         let text = text.join("; ");
         return Err(Failure::unreadable(place, text));
     }
-    Ok(vec![blocks::settings(PRODUCT, "spring", None, Vec::new(), blocks, notes)])
+    let mut settings = blocks::settings(PRODUCT, "spring", None, Vec::new(), blocks, notes);
+    settings.elsewhere = elsewhere;
+    Ok(vec![settings])
 }
 
-/// The block of a pattern. Spring takes the first pattern that matches, not the longest.
+/// The remark on a pattern whose requests one before it has. Spring takes the first pattern that matches, not the longest.
+fn hidden(pattern: &str, place: &str) -> Note {
+    let text = format!(
+        "`{pattern}` is left out: a pattern before it matches all its paths, and Spring takes the first that matches"
+    );
+    Note::remark("", place, text)
+}
+
+/// The block of a pattern; absent: it is never in force.
 fn block(
     pattern: &str,
+    path: Option<BlockPath>,
     cors: &Value,
     place: &str,
     before: &[Block],
     notes: &mut Vec<Note>,
 ) -> Result<Option<Block>, Failure> {
-    let Ok(path) = path(pattern) else {
-        let text = format!("`{pattern}` is no prefix: write the rules that it means");
-        notes.push(Note::decide("", place, text));
-        return Ok(None);
-    };
     if before.iter().any(|earlier| covers(earlier.path.as_ref(), path.as_ref())) {
-        let text = format!(
-            "`{pattern}` is left out: a pattern before it matches all its paths, and Spring takes the first that matches"
-        );
-        notes.push(Note::remark("", place, text));
+        notes.push(hidden(pattern, place));
         return Ok(None);
     }
     if pattern.starts_with('/') {
@@ -216,15 +229,28 @@ fn patterns(route: &Value) -> Vec<String> {
     predicates.into_iter().flatten().filter_map(of_predicate).flatten().collect()
 }
 
-/// The path of `[/**]`, `[/api/**]` or `[/api]`; absent: every path.
+/// The path of `[/**]`, `[/api/**]` or `[/api]`; absent: every path. A pattern that is no prefix is one path that it matches.
 fn path(pattern: &str) -> Result<Option<BlockPath>, NoPrefix> {
     let path = pattern.trim_start_matches('[').trim_end_matches(']');
     let is_literal = |path: &str| !path.contains(['*', '?', '{']);
     match path.strip_suffix("/**") {
         Some(prefix) if is_literal(prefix) => Ok(blocks::prefix(prefix)),
         None if is_literal(path) => Ok(Some(BlockPath::Exact(path.to_owned()))),
-        _ => Err(NoPrefix(pattern.to_owned())),
+        _ => Err(NoPrefix(sample(path))),
     }
+}
+
+/// A path that a pattern matches, where its variables have no regex.
+fn sample(pattern: &str) -> String {
+    let mut sample = String::new();
+    let mut rest = pattern;
+    while let Some((before, after)) = rest.split_once('{') {
+        sample.push_str(before);
+        sample.push('a');
+        rest = after.split_once('}').map_or("", |(_, after)| after);
+    }
+    sample.push_str(rest);
+    sample.replace("**", "a").replace(['*', '?'], "a")
 }
 
 /// Whether one path covers all of another.
@@ -236,7 +262,12 @@ fn layer(cors: &Value, place: &str, notes: &mut Vec<Note>) -> Result<Layer, Fail
     let known: Vec<String> = FIELDS.iter().map(|name| name.to_ascii_lowercase()).collect();
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     unread(cors, "cors-configurations", &known, place, notes);
-    let list = |name: &str| texts(cors, &format!("/{name}"));
+    let list = |name: &str| {
+        let mut list = texts(cors, &format!("/{name}"))?;
+        // A placeholder without a value.
+        list.retain(|item| !item.is_empty());
+        Some(list)
+    };
     let credentials = truth(cors, "/allowcredentials").unwrap_or(false);
     let mut origins = Vec::new();
     for origin in list("allowedorigins").unwrap_or_default() {
