@@ -120,6 +120,12 @@ fn arguments_of_starlette_that_are_not_read_are_named() {
         ),
         (
             format!(
+                "app.add_middleware(CORSMiddleware, {call})\nresponse.headers[\"Access-Control-Allow-Origin\"] = \"*\"\n"
+            ),
+            "decide: `response.headers[\"Access-Control-Allow-Origin\"] = \"*\"` is not read",
+        ),
+        (
+            format!(
                 "one.add_middleware(CORSMiddleware, {call})\ntwo.add_middleware(CORSMiddleware, {call})\n"
             ),
             "decide: a second CORSMiddleware at app.py:1 is left out",

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::expression::{Anchor, Expression};
 use crate::layer::{Comparison, Habits, Layer, Names, OriginRule, Own, PlainOptions, Vary};
-use crate::python::{Module, Value, settle, texts};
+use crate::python::{Module, Value, headers_of_cors, settle, texts};
 use crate::settings::{Block, BlockPath, Failure, Note, Settings};
 use crate::{Options, SourceFile};
 
@@ -208,7 +208,10 @@ impl Lookup<'_> {
                 parsed.map(Some).map_err(|error| {
                     Failure::unreadable(
                         place,
-                        format!("CORS_URLS_REGEX `{source}` is unreadable: {error}"),
+                        format!(
+                            "CORS_URLS_REGEX `{source}` is unreadable: {error}; write the paths that it means, such as `^/api/`, and import \
+                             again"
+                        ),
                     )
                 })
             }
@@ -263,6 +266,7 @@ impl Lookup<'_> {
             let text = format!("{name} is not read: the policy has nothing of it");
             self.notes.push(Note::decide("", place, text));
         }
+        self.notes.extend(headers_of_cors(files));
         for file in files.iter().filter(|file| file.text.contains("check_request_enabled")) {
             let text = "`check_request_enabled` lets code allow requests: write the origins that it allows";
             self.notes.push(Note::decide("", &file.name, text));

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use tree_sitter::{Node, Parser};
 
-use crate::settings::Failure;
+use crate::fields::{names_header_of_cors, shortened};
+use crate::settings::{Failure, Note};
 use crate::{Options, SourceFile};
 pub(crate) use settle::{settle, texts};
 pub(crate) use value::{Hole, Value};
@@ -47,6 +48,34 @@ pub(crate) struct Reader<'a> {
     environment: &'a BTreeMap<String, String>,
     known: &'a [(&'a str, &'a [&'a str])],
     module: Module,
+}
+
+/// Remarks on the lines that set a header of CORS by themselves.
+pub(crate) fn headers_of_cors(files: &[SourceFile]) -> Vec<Note> {
+    let mut notes = Vec::new();
+    for file in files {
+        for (at, line) in file.text.lines().enumerate() {
+            let code = line.split('#').next().unwrap_or_default();
+            // `headers["NAME"] = value` and `{"NAME": value}`; a name in a list is one of a request.
+            let is_set = names_header_of_cors(code)
+                && code.split(['"', '\'']).any(|part| {
+                    let part = part.trim_start();
+                    part.starts_with(':')
+                        || part
+                            .strip_prefix(']')
+                            .is_some_and(|rest| rest.trim_start().starts_with('='))
+                });
+            if is_set {
+                let place = format!("{}:{}", file.name, at.saturating_add(1));
+                let text = format!(
+                    "`{}` is not read: write its origins into the policy, and remove it",
+                    shortened(code)
+                );
+                notes.push(Note::decide("", &place, text));
+            }
+        }
+    }
+    notes
 }
 
 // === impl Module ===

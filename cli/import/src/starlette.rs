@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::expression::{Anchor, Expression};
 use crate::layer::{Comparison, Habits, Layer, Names, OriginRule, Own, PlainOptions, Vary};
-use crate::python::{Call, Module, Value, settle, texts};
+use crate::python::{Call, Module, Value, headers_of_cors, settle, texts};
 use crate::settings::{Block, Failure, Note, Settings};
 use crate::{Options, SourceFile};
 
@@ -44,6 +44,7 @@ pub(crate) fn read(files: &[SourceFile], options: &Options) -> Result<Vec<Settin
         Arguments { named: call.named.clone(), place: &call.place, notes: Vec::new() };
     let layer = arguments.layer()?;
     arguments.name_unread(call);
+    arguments.notes.extend(headers_of_cors(files));
     for other in module.calls.iter().filter(is_middleware).filter(|other| other.place != call.place)
     {
         let text = format!(
