@@ -139,6 +139,11 @@ fn a_match_that_no_rule_says_has_a_witness_in_the_report() {
     let (policy, report) = import("ingress-nginx", &odd);
     assert!(policy.contains("decide: `/x(/|$)(.*)` is no path of a rule"), "{report}");
     assert!(report.contains("`GET /x(/\\|$)(.*)` `host: API.example`"), "{report}");
+    let envoy = "virtual_hosts:\n- name: a\n  domains: [api.example]\n  typed_per_filter_config: {envoy.filters.http.cors: \
+                 {allow_origin_string_match: [{exact: 'https://a.example'}]}}\n  routes:\n  - match: {prefix: /, query_parameters: [{name: x, \
+                 string_match: {exact: y}}]}\n    typed_per_filter_config: {envoy.filters.http.cors: {disabled: true}}\n  - match: {prefix: /}\n";
+    let (_, report) = import("envoy", envoy);
+    assert!(report.contains("`GET /orders?x=y` `host: api.example`"), "{report}");
     let route = http_route(
         "a",
         "api.example",
@@ -315,6 +320,10 @@ fn plugins_and_middlewares_that_meet_or_are_off_are_named() {
     };
     let one = plugin("a", "config: {origins: ['https://a.example'], private_network: true}");
     let two = plugin("b", "config: {origins: ['https://b.example']}");
+    // The report has the answers of a proxy with both.
+    let (_, report) = import("kong", &format!("{one}{two}"));
+    let lost = "| response (1) | allowed without credentials | refused | `GET /orders` `origin: https://b.example` | 6 |";
+    assert!(report.contains(lost), "{report}");
     let off = plugin("c", "disabled: true");
     let (policies, said) = import("kong", &format!("{one}{two}{off}"));
     assert_eq!(policies.matches("kind: CorsPolicy").count(), 2, "{said}");

@@ -379,11 +379,14 @@ fn beside(route: &Value) -> Beside {
             continue;
         }
         has_some = true;
-        is_known &= name == "headers";
+        is_known &= matches!(name.as_str(), "headers" | "query_parameters");
         for header in value.as_array().into_iter().flatten() {
             let exact =
                 text(header, "/string_match/exact").or_else(|| text(header, "/exact_match"));
             match (text(header, "/name"), exact) {
+                (Some(query), Some(value)) if name == "query_parameters" => {
+                    wanted.query.push(format!("{query}={value}"));
+                }
                 (Some(":method"), Some(method)) => wanted.method = Some(method.to_owned()),
                 (Some(":authority"), Some(host)) => wanted.authority = Some(host.to_owned()),
                 (Some(name), Some(value)) => {

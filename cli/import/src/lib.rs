@@ -35,6 +35,7 @@ mod translation;
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::ValueEnum;
+use corsward_policy::Policy;
 use corsward_policy::draft::PolicyId;
 
 pub use exchange::{Answer, Exchange, Response};
@@ -44,6 +45,7 @@ pub use settings::{Failure, Note};
 
 use proxy::Proxy;
 use settings::Settings;
+use translation::Translation;
 
 /// A system whose settings are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -123,21 +125,7 @@ pub fn import(
     if source != Source::Spring && !options.profiles.is_empty() {
         return Err(Failure::unreadable("", "--profile names a profile of Spring: leave it out"));
     }
-    let all = match source {
-        Source::Django => django::read(files, options)?,
-        Source::Nginx => nginx::read(files)?,
-        Source::Starlette => starlette::read(files, options)?,
-        Source::IngressNginx => ingress::read(files)?,
-        Source::Istio => envoy::read_virtual_services(files)?,
-        Source::GatewayApi => envoy::read_routes(files)?,
-        Source::Envoy => envoy::read(files)?,
-        Source::EnvoyGateway => envoy::read_security_policies(files)?,
-        Source::Spring => spring::read(files, options)?,
-        Source::Express => express::read(files)?,
-        Source::Traefik => kubernetes::read_middlewares(files)?,
-        Source::Kong => kubernetes::read_kong_plugins(files)?,
-    };
-    let mut all = all;
+    let mut all = read(source, files, options)?;
     if !options.hosts.is_empty() {
         all.retain(|settings| !settings.is_exception());
     }
@@ -154,12 +142,51 @@ pub fn import(
         return Err(Failure::unreadable(from, text));
     }
     let mut ids = BTreeSet::new();
-    let mut imports = Vec::new();
-    for settings in all {
+    let mut translated = Vec::new();
+    for mut settings in all {
         let id = id(&settings, options, is_one, &mut ids);
-        imports.push(translate(settings, options, &id, &from)?);
+        if !options.hosts.is_empty() {
+            settings.hostnames.clone_from(&options.hosts);
+            settings.notes.retain(|note| note.text != hosts::NO_HOST);
+        }
+        let translation = translation::translate(&settings, &id)?;
+        translated.push((settings, id, translation));
     }
-    Ok(imports)
+    // The policies of a namespace are for the same proxies.
+    let mut of_namespaces: BTreeMap<&str, Vec<&Policy>> = BTreeMap::new();
+    for (_, id, translation) in &translated {
+        of_namespaces.entry(&id.namespace).or_default().push(&translation.policy);
+    }
+    let proxies: BTreeMap<&str, Proxy> = of_namespaces
+        .into_iter()
+        .map(|(namespace, policies)| (namespace, Proxy::new(&policies)))
+        .collect();
+    let import = |(settings, id, translation): &(Settings, PolicyId, Translation)| {
+        let from = format!("{from} ({})", settings.product);
+        let Translation { spec, notes, .. } = translation;
+        let manifest = manifest::write(id, spec, notes, &from);
+        let proxy = proxies.get(id.namespace.as_str())?;
+        let report = report::report(settings, proxy, id.to_string());
+        Some(Import { manifest, notes: notes.clone(), report })
+    };
+    Ok(translated.iter().filter_map(import).collect())
+}
+
+fn read(source: Source, files: &[SourceFile], options: &Options) -> Result<Vec<Settings>, Failure> {
+    match source {
+        Source::Django => django::read(files, options),
+        Source::Nginx => nginx::read(files),
+        Source::Starlette => starlette::read(files, options),
+        Source::IngressNginx => ingress::read(files),
+        Source::Istio => envoy::read_virtual_services(files),
+        Source::GatewayApi => envoy::read_routes(files),
+        Source::Envoy => envoy::read(files),
+        Source::EnvoyGateway => envoy::read_security_policies(files),
+        Source::Spring => spring::read(files, options),
+        Source::Express => express::read(files),
+        Source::Traefik => kubernetes::read_middlewares(files),
+        Source::Kong => kubernetes::read_kong_plugins(files),
+    }
 }
 
 /// Names the policies of which one alone would decide: those with the same host and the same path, and other settings.
@@ -219,21 +246,4 @@ fn id(
         id.name = format!("{base}-{number}");
     }
     id
-}
-
-fn translate(
-    mut settings: Settings,
-    options: &Options,
-    id: &PolicyId,
-    from: &str,
-) -> Result<Import, Failure> {
-    if !options.hosts.is_empty() {
-        settings.hostnames.clone_from(&options.hosts);
-        settings.notes.retain(|note| note.text != hosts::NO_HOST);
-    }
-    let translation::Translation { spec, policy, notes } = translation::translate(&settings, id)?;
-    let from = format!("{from} ({})", settings.product);
-    let manifest = manifest::write(id, &spec, &notes, &from);
-    let report = report::report(&settings, &Proxy::new(&policy), id.to_string());
-    Ok(Import { manifest, notes, report })
 }

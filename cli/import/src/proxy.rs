@@ -1,4 +1,4 @@
-//! Proxy: the answers of a proxy with the policy, by the core that decides in the real one.
+//! Proxy: the answers of a proxy with policies, by the core that decides in the real one.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use corsward_policy::{Action, Compiled, Outcome, Policy, Request, RequestField, 
 
 use crate::exchange::{Answer, Exchange, Response, System};
 
-/// A proxy with one policy.
+/// A proxy with policies.
 #[derive(Debug)]
 pub(crate) struct Proxy {
     compiled: Compiled,
@@ -16,8 +16,8 @@ pub(crate) struct Proxy {
 // === impl Proxy ===
 
 impl Proxy {
-    pub(crate) fn new(policy: &Policy) -> Self {
-        Self { compiled: compile(&[policy]) }
+    pub(crate) fn new(policies: &[&Policy]) -> Self {
+        Self { compiled: compile(policies) }
     }
 
     /// The outcome of a CORS request.
