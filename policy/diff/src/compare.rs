@@ -191,6 +191,15 @@ impl Comparer<'_> {
         decided
     }
 
+    /// The request, from a page of the host itself where such a one is answered alike.
+    fn witness(&self, decided: &Decided<'_>) -> Probe {
+        let own = decided.probe.of_own_page();
+        let own = own.filter(|own| {
+            Observed::of(self.old, own) == decided.old && Observed::of(self.new, own) == decided.new
+        });
+        own.unwrap_or_else(|| decided.probe.clone())
+    }
+
     /// The difference for requests without an `Origin`.
     fn without_origin(
         &self,
@@ -256,7 +265,7 @@ impl Comparer<'_> {
             let texts = RequestClass::texts(&some, requests);
             let first = group.first()?;
             let content = first.content(rule_sets, origins.classes.clone(), texts, changes);
-            Some((content, first.probe.clone()))
+            Some((content, self.witness(first)))
         };
         groups.into_iter().filter_map(group).collect()
     }

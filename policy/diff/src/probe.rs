@@ -79,16 +79,25 @@ const UPSTREAM_ORIGIN: &str = "Origin to the upstream";
 /// A port that no policy names: hostnames have none.
 const OTHER_PORT: u16 = 8443;
 
+fn own_origin(host: &str) -> String {
+    format!("https://{host}")
+}
+
 // === impl Probe ===
 
 impl Probe {
-    /// The request to that host and path. A page of `https://HOST` asks another port of its host: a request to its own would not be
-    /// cross-origin.
+    /// The request to that host and path. A page of `https://HOST` asks a different port of its host, because a request to its own would
+    /// not be cross-origin.
     pub(crate) fn at(self, host: &str, path: &str) -> Self {
-        let origin = self.origin.as_deref().filter(|_| !self.same_origin);
-        let is_own = origin.and_then(|origin| origin.strip_prefix("https://")) == Some(host);
+        let is_own = !self.same_origin && self.origin == Some(own_origin(host));
         let host = if is_own { format!("{host}:{OTHER_PORT}") } else { host.to_owned() };
         Self { host, path: path.to_owned(), ..self }
+    }
+
+    /// The same request of a page of its host; `None`: it is of another page.
+    pub(crate) fn of_own_page(&self) -> Option<Self> {
+        let own = || Self { origin: Some(own_origin(&self.host)), ..self.clone() };
+        self.same_origin.then(own)
     }
 }
 
