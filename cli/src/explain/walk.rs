@@ -138,11 +138,7 @@ impl Walk {
         }
         let reply = server.request(page, &plan.request);
         let mut step = Step {
-            title: if is_sent {
-                "the request is sent".to_owned()
-            } else {
-                "the browser sends no request; its answer would be".to_owned()
-            },
+            title: sending(plan, preflight).to_owned(),
             details: credentials(page),
             sent: Some(Sent::of(page, &plan.request)),
             policies: reply.policies.clone(),
@@ -239,6 +235,15 @@ fn origins(page: &PageRequest, plan: &Plan) -> Step {
     let dropped =
         dropped.map(|name| format!("the browser drops `{name}`: pages may not set this header"));
     Step { title, details: dropped.collect(), ..Step::default() }
+}
+
+/// The title of the request's step.
+fn sending(plan: &Plan, preflight: Option<bool>) -> &'static str {
+    match (preflight, &plan.preflight) {
+        (Some(false), _) => "the browser sends no request; its answer would be",
+        (None, Some(_)) => "the request is sent if the preflight passes",
+        _ => "the request is sent",
+    }
 }
 
 fn credentials(page: &PageRequest) -> Vec<String> {
