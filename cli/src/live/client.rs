@@ -22,14 +22,14 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 /// The longest time of all answers to one command.
 const COMMAND_TIMEOUT: Duration = Duration::from_mins(10);
-/// The longest answer: a page has 500 objects, and a log is asked for with a limit of its own.
+/// The longest answer: a hundred objects of 600 KiB each, and a log is asked for with a limit of its own.
 const MAX_ANSWER_LEN: usize = 64 * 1024 * 1024;
 /// The longest list, in bytes of its pages.
 const MAX_LIST_LEN: usize = 512 * 1024 * 1024;
 /// Most objects of one answer to a list.
-const PAGE_LEN: usize = 500;
+const PAGE_LEN: usize = 100;
 /// Most pages of a list: half a million objects.
-const MAX_PAGES: usize = 1000;
+const MAX_PAGES: usize = 5000;
 /// Most characters of an error that is no Status of Kubernetes.
 const MAX_WORDS: usize = 300;
 
