@@ -21,7 +21,7 @@ use crate::test::TestArgs;
 
 const EXAMPLES: &str = "\
 Examples:
-  Find the cause of a red line in the console: copy the request as cURL in the browser, and paste it:
+  Find the cause of a red line in the console, from the request that the browser copies as cURL:
     corsward explain --live --curl -
   Check the policies of a folder, each fault with its fix:
     corsward check deploy/
