@@ -1,14 +1,14 @@
 //! `cargo xtask bench`: what the filter costs, side by side with less and with nothing, in one run.
 //!
 //! ```text
-//! bench --> stand (five Envoys before one upstream) --> load (wrk, CPU ticks) --> report --> docs/benchmarks.md
+//! bench --> fixture (an Envoy for each contestant and chain) --> load (wrk, CPU time) --> report --> docs/benchmarks.md
 //!       --> memory, native
 //! bench --control-plane --> the operator before an API server --> its section of docs/benchmarks.md
 //! bench --controller --> operator/core/benches/controller.rs --> its section of docs/benchmarks.md
 //! bench --command --> the command beside an earlier program, in turn --> its section of docs/benchmarks.md
-//! bench --against --> an earlier build and this one in turn (turns, pairs) --> its section of docs/benchmarks.md
 //! ```
 
+mod callgrind;
 mod command;
 mod control_plane;
 mod controller;
@@ -18,9 +18,9 @@ mod memory;
 mod native;
 mod pairs;
 mod policies;
+mod quartiles;
 mod report;
 mod sections;
-mod turns;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -28,14 +28,14 @@ use std::time::Duration;
 use anyhow::Result;
 
 use self::fixture::BenchFixture;
-use self::load::{Cell, Load};
+use self::load::{Load, Measurement};
 use self::report::Report;
 use crate::tools;
 
 /// The durations of the measurements.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Rounds; in each, every filter meets every kind of request once
+    /// Rounds; in each, every filter meets every kind of request once, alone in its chain and eight times in it
     #[arg(long, default_value_t = 7)]
     rounds: usize,
     /// Seconds of load for each filter and kind of request in a round
@@ -56,8 +56,8 @@ pub struct Args {
     /// With --control-plane or --controller: over how many namespaces
     #[arg(long, default_value_t = 500)]
     namespaces: usize,
-    /// Measure an earlier build and this one in turn, and print their ratios: its operator with --control-plane, its benchmark with
-    /// --controller, its command or an operator that has `validate` with --command, else its module
+    /// Measure an earlier build too, in turn, and print ratios: its operator with --control-plane, its benchmark with --controller, its
+    /// command or an operator that has `validate` with --command, else its Wasm module
     #[arg(long, value_name = "PATH")]
     against: Option<PathBuf>,
     /// With --control-plane and --against: the folder of the earlier build's definitions, where they differ
@@ -80,13 +80,29 @@ enum Contestant {
     Native,
     /// A Wasm filter that does nothing.
     Empty,
-    /// A Wasm filter that makes corsward's host calls and thinks nothing.
-    Floor,
-    /// The filter.
-    Corsward,
     /// An earlier build of the filter.
     Earlier,
+    /// The filter as a Wasm module.
+    Corsward,
 }
+
+/// A contestant, as often as this in one chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Chain {
+    contestant: Contestant,
+    copies: usize,
+}
+
+/// One measurement.
+struct Cell {
+    round: usize,
+    chain: Chain,
+    kind: Kind,
+    measurement: Measurement,
+}
+
+/// The copies of a filter in the longer chain: the noise of what they add together is divided by their number.
+const COPIES: usize = 8;
 
 /// A kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,32 +132,43 @@ pub fn run(args: &Args) -> Result<()> {
     if args.command {
         return command::run(args);
     }
-    if let Some(earlier) = &args.against {
-        return turns::run(args, earlier);
-    }
     let scratch = tempfile::tempdir()?;
     let load = Load::new(tools::wrk()?, scratch.path(), Duration::from_secs(args.seconds));
     let native = native::measure()?;
     let memory = memory::measure(&scratch.path().join("memory"))?;
-    let fixture = BenchFixture::start(scratch.path(), &Contestant::ALL, None)?;
+    let contestants = Contestant::all(args);
+    let chains = Chain::all(&contestants);
+    let fixture = BenchFixture::start(scratch.path(), &chains, args.against.as_deref())?;
     let mut cells: Vec<Cell> = Vec::new();
     for round in 1..=args.rounds {
         for kind in Kind::ALL {
-            // Side by side: what the machine does meanwhile meets all of them.
-            for contestant in Contestant::ALL {
-                eprintln!(
-                    "round {round} of {}: {}, {}",
-                    args.rounds,
-                    kind.name(),
-                    contestant.name()
-                );
-                let measurement =
-                    load.run(fixture.pid(contestant), fixture.address(contestant, kind), kind)?;
-                cells.push(Cell { contestant, kind, measurement });
+            let mut chains: Vec<Chain> =
+                chains.iter().copied().filter(|it| it.meets(kind)).collect();
+            // Side by side: what the machine does meanwhile meets all of them; and each begins in turn.
+            let first = round % chains.len();
+            chains.rotate_left(first);
+            eprintln!("round {round} of {}: {}", args.rounds, kind.name());
+            for chain in chains {
+                let address = fixture.address(chain)?;
+                let measurement = load.run(fixture.pid(chain)?, address, kind)?;
+                cells.push(Cell { round, chain, kind, measurement });
             }
         }
     }
-    let report = Report { args, cells: &cells, memory: &memory, native: &native }.render()?;
+    let resident = contestants.iter().map(|contestant| {
+        let chain = Chain { contestant: *contestant, copies: 1 };
+        Ok((*contestant, memory::resident(fixture.pid(chain)?)?))
+    });
+    let report = Report {
+        args,
+        contestants: &contestants,
+        cells: &cells,
+        counts_instructions: load.counts_instructions(),
+        resident: &resident.collect::<Result<Vec<_>>>()?,
+        memory: &memory,
+        native: &native,
+    };
+    let report = report.render()?;
     println!("{report}");
     if args.no_write { Ok(()) } else { sections::replace(None, &report) }
 }
@@ -149,18 +176,51 @@ pub fn run(args: &Args) -> Result<()> {
 // === impl Contestant ===
 
 impl Contestant {
-    /// Those that a filter's cost is compared with, and the filter.
-    const ALL: [Self; 5] = [Self::Nothing, Self::Native, Self::Empty, Self::Floor, Self::Corsward];
+    /// Those that a filter's cost is compared with, and the filter. An earlier build is there where one is given.
+    fn all(args: &Args) -> Vec<Self> {
+        let mut all = vec![Self::Nothing, Self::Native, Self::Empty, Self::Earlier, Self::Corsward];
+        all.retain(|contestant| *contestant != Self::Earlier || args.against.is_some());
+        all
+    }
 
     const fn name(self) -> &'static str {
         match self {
             Self::Nothing => "no filter",
-            Self::Native => "native CORS filter",
+            Self::Native => "Envoy's CORS filter",
             Self::Empty => "empty Wasm filter",
-            Self::Floor => "floor",
-            Self::Corsward => "corsward",
-            Self::Earlier => "earlier",
+            Self::Earlier => "corsward, Wasm, earlier",
+            Self::Corsward => "corsward, Wasm",
         }
+    }
+
+    /// Does it answer preflights? The others forward them.
+    const fn answers_preflights(self) -> bool {
+        matches!(self, Self::Native | Self::Earlier | Self::Corsward)
+    }
+
+    /// What it is compared with: no filter, and for preflights the least filter that answers them.
+    const fn base(kind: Kind) -> Self {
+        match kind {
+            Kind::Preflight => Self::Native,
+            _ => Self::Nothing,
+        }
+    }
+}
+
+// === impl Chain ===
+
+impl Chain {
+    /// Each contestant once in its chain and, where it is a filter, [`COPIES`] times.
+    fn all(contestants: &[Contestant]) -> Vec<Self> {
+        let chains = contestants
+            .iter()
+            .flat_map(|&contestant| [1, COPIES].map(|copies| Self { contestant, copies }));
+        chains.filter(|it| it.copies == 1 || it.contestant != Contestant::Nothing).collect()
+    }
+
+    /// Returns whether it is measured by this kind of request: the first copy answers a preflight, or all forward it.
+    fn meets(self, kind: Kind) -> bool {
+        kind != Kind::Preflight || (self.copies == 1 && self.contestant.answers_preflights())
     }
 }
 
@@ -196,18 +256,6 @@ impl Kind {
                 ("Access-Control-Request-Headers", "x-token"),
             ],
             Self::Refused => &[("Origin", "https://evil.example")],
-        }
-    }
-
-    /// The host calls that corsward makes for it; a test of the filter compares.
-    const fn script(self) -> &'static str {
-        match self {
-            Self::NoOrigin => include_str!("../../tests/bench-filters/floor/scripts/no-origin.txt"),
-            Self::Allowed => include_str!("../../tests/bench-filters/floor/scripts/allowed.txt"),
-            Self::Preflight => {
-                include_str!("../../tests/bench-filters/floor/scripts/preflight.txt")
-            }
-            Self::Refused => include_str!("../../tests/bench-filters/floor/scripts/refused.txt"),
         }
     }
 }

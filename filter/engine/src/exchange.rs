@@ -533,45 +533,6 @@ mod tests {
         }
     }
 
-    /// The floor of `cargo xtask bench` makes the filter's host calls and thinks nothing: these must be the same calls.
-    #[test]
-    fn the_floor_of_the_benchmarks_is_ours() {
-        macro_rules! script {
-            ($name:literal) => {
-                include_str!(concat!("../../../tests/bench-filters/floor/scripts/", $name, ".txt"))
-            };
-        }
-        let mut draft = fake::draft("bench", "p0");
-        if let Some(cors) = &mut draft.cors {
-            cors.allow_credentials = true;
-            cors.expose_headers = vec!["x-id".to_owned()];
-            cors.max_age = Some(600);
-        }
-        let mut proxy = Proxy::running(&[draft]);
-        for (why, request, script) in [
-            ("no origin", vec![], script!("no-origin")),
-            ("allowed", vec![A], script!("allowed")),
-            ("preflight", preflight(A), script!("preflight")),
-            // The first line of the log is written by this one, and no other in its second.
-            ("refused, and logged", vec![EVIL], ""),
-            ("refused", vec![EVIL], script!("refused")),
-        ] {
-            let (exchange, _) = proxy.request(&request);
-            let inbound = proxy.fake.calls();
-            proxy.fake.response(&[("vary", b"accept-encoding")]);
-            exchange.on_response(&mut proxy.fake);
-            let calls = inbound.iter().map(|call| format!("request {call}"));
-            let outbound = proxy.fake.calls();
-            let calls = calls.chain(outbound.iter().map(|call| format!("response {call}")));
-            let calls: Vec<_> = calls.map(|call| call.trim_end().to_owned()).collect();
-            let lines = script.lines().filter(|line| !line.starts_with("reply "));
-            let lines = lines.map(|line| line.split(' ').take(3).collect::<Vec<_>>().join(" "));
-            if !script.is_empty() {
-                assert_eq!(calls, lines.collect::<Vec<_>>(), "{why}");
-            }
-        }
-    }
-
     #[test]
     fn only_what_a_policy_needs_is_looked_up() {
         let rule = |value: &str| RuleDraft {

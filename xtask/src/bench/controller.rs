@@ -1,15 +1,15 @@
 //! The controller by itself, without an API server: `operator/core/benches/controller.rs`.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::pairs::{self, Pairs};
-use super::{Args, report, sections};
-use crate::{build, command};
+use super::{Args, callgrind, report, sections};
+use crate::command;
 
 /// The phases, and what the tables call them.
 const PHASES: [(&str, &str); 4] = [
@@ -19,7 +19,7 @@ const PHASES: [(&str, &str); 4] = [
     ("change", "one policy changed, until its status says so"),
 ];
 /// The function of the benchmark in which callgrind counts.
-const COUNTED: &str = "--toggle-collect=*controller::measured*";
+const COUNTED: &str = "controller::measured";
 
 /// The figures of one phase.
 struct Figures {
@@ -37,22 +37,10 @@ struct Row {
 
 /// Measures, prints, and writes its section of `docs/benchmarks.md`.
 pub(super) fn run(args: &Args) -> Result<()> {
-    let program = program()?;
+    let program = callgrind::program("corsward-operator-core", "controller")?;
     let section = section(args, &measure(args, &program)?)?;
     println!("{section}");
     if args.no_write { Ok(()) } else { sections::replace(Some(sections::CONTROLLER), &section) }
-}
-
-/// Builds the benchmark, and says where it is.
-fn program() -> Result<PathBuf> {
-    let mut cargo = command::cargo();
-    cargo.args(["bench", "-p", "corsward-operator-core", "--bench", "controller", "--no-run"]);
-    let is_program = |file: &PathBuf| {
-        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        name.starts_with("controller-") && file.extension().is_none()
-    };
-    let program = build::artifacts(&mut cargo)?.into_iter().find(is_program);
-    program.context("cargo built no benchmark")
 }
 
 fn measure(args: &Args, now: &Path) -> Result<Vec<Row>> {
@@ -126,20 +114,9 @@ fn figures(args: &Args, program: &Path, phase: &str) -> Result<Figures> {
 
 /// The number of instructions of a phase.
 fn instructions(args: &Args, program: &Path, phase: &str) -> Result<f64> {
-    let scratch = tempfile::tempdir()?;
-    let (out, log) = (scratch.path().join("out"), scratch.path().join("log"));
-    let mut valgrind = Command::new("valgrind");
-    valgrind.args(["--tool=callgrind", COUNTED]).arg(program).args(phase_args(args, phase));
-    valgrind.env("VALGRIND_OPTS", {
-        let (out, log) = (out.display(), log.display());
-        format!("--callgrind-out-file={out} --log-file={log}")
-    });
-    let printed: Value = serde_json::from_slice(&command::read(&mut valgrind)?)?;
-    let count = printed["count"].as_f64().context("no count")?;
-    let log = std::fs::read_to_string(log)?;
-    let collected = log.lines().find_map(|line| line.split_once("Collected : "));
-    let collected: f64 = collected.context("valgrind counted nothing")?.1.trim().parse()?;
-    Ok(collected / count)
+    let (collected, printed) = callgrind::count(program, COUNTED, &phase_args(args, phase))?;
+    let printed: Value = serde_json::from_slice(&printed)?;
+    Ok(collected / printed["count"].as_f64().context("no count")?)
 }
 
 fn milliseconds(figure: f64) -> String {

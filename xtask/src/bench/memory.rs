@@ -63,7 +63,7 @@ pub(super) fn most_resident(pid: u32) -> Result<f64> {
 }
 
 /// The memory that a process has resident, in MiB.
-fn resident(pid: u32) -> Result<f64> {
+pub(super) fn resident(pid: u32) -> Result<f64> {
     mebibytes(pid, "VmRSS:")
 }
 

@@ -1,18 +1,12 @@
 //! Pairs: figures of two builds that were measured in turn, and whether their ratio says anything.
 
+use super::quartiles::Quartiles;
+
 /// The figures of an earlier build and of this one, round by round.
 #[derive(Debug, Default)]
 pub(super) struct Pairs {
     earlier: Vec<f64>,
     now: Vec<f64>,
-}
-
-/// The middle of a list of figures, and the quarters around it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Quartiles {
-    low: f64,
-    median: f64,
-    high: f64,
 }
 
 /// The meaning of the cells, and the head of a table of them.
@@ -74,25 +68,6 @@ impl Pairs {
     }
 }
 
-// === impl Quartiles ===
-
-impl Quartiles {
-    fn of(figures: &[f64]) -> Self {
-        let mut sorted = figures.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        let at = |quarters: usize| {
-            let at = sorted.len().saturating_sub(1) * quarters;
-            let (floor, rest) = (at / 4, at % 4);
-            let figure = |at: usize| sorted.get(at).copied().unwrap_or(f64::NAN);
-            match rest {
-                0 => figure(floor),
-                rest => figure(floor) + (figure(floor + 1) - figure(floor)) * rest as f64 / 4.0,
-            }
-        };
-        Self { low: at(1), median: at(2), high: at(3) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,13 +76,6 @@ mod tests {
         let mut pairs = Pairs::default();
         all.iter().for_each(|(earlier, now)| pairs.push(*earlier, *now));
         pairs
-    }
-
-    #[test]
-    fn quartiles_lie_between_figures() {
-        let quartiles = Quartiles::of(&[4.0, 1.0, 3.0, 2.0]);
-        assert_eq!(quartiles, Quartiles { low: 1.75, median: 2.5, high: 3.25 });
-        assert!(Quartiles::of(&[]).median.is_nan());
     }
 
     #[test]

@@ -7,8 +7,7 @@ use anyhow::{Context, Result};
 use crate::paths;
 
 /// The headings of the sections that stand behind the page's first part, in their order.
-const ORDER: [&str; 5] =
-    [CONTROL_PLANE, CONTROL_PLANE_AGAINST, CONTROLLER, FILTER_AGAINST, COMMAND];
+const ORDER: [&str; 4] = [CONTROL_PLANE, CONTROL_PLANE_AGAINST, CONTROLLER, COMMAND];
 
 /// The operator before an API server.
 pub(super) const CONTROL_PLANE: &str = "## The control plane";
@@ -16,8 +15,6 @@ pub(super) const CONTROL_PLANE: &str = "## The control plane";
 pub(super) const CONTROL_PLANE_AGAINST: &str = "## The control plane beside an earlier build";
 /// The controller without an API server.
 pub(super) const CONTROLLER: &str = "## The controller by itself";
-/// The filter beside an earlier build of it.
-pub(super) const FILTER_AGAINST: &str = "## The filter beside an earlier build";
 /// The command.
 pub(super) const COMMAND: &str = "## The command";
 
@@ -70,9 +67,8 @@ mod tests {
     #[test]
     fn a_section_is_replaced_and_the_others_stay() {
         let page = "# Benchmarks\n\nold\n\n## Memory\n\nM\n\n## The control plane\n\nC\n";
-        let with =
-            replaced(page, Some(FILTER_AGAINST), "## The filter beside an earlier build\n\nF");
-        assert_eq!(with, format!("{page}\n## The filter beside an earlier build\n\nF\n"));
+        let with = replaced(page, Some(COMMAND), "## The command\n\nF");
+        assert_eq!(with, format!("{page}\n## The command\n\nF\n"));
         let section = "## The control plane beside an earlier build\n\nA\n";
         let with = replaced(&with, Some(CONTROL_PLANE_AGAINST), section);
         let with = replaced(&with, None, "# Benchmarks\n\nnew\n");
@@ -81,7 +77,7 @@ mod tests {
             with,
             "# Benchmarks\n\nnew\n\n## The control plane\n\nD\n\n\
              ## The control plane beside an earlier build\n\nA\n\n\
-             ## The filter beside an earlier build\n\nF\n"
+             ## The command\n\nF\n"
         );
     }
 }
