@@ -1,6 +1,8 @@
 //! The native module: its sources, the Envoys that load it, and what an Envoy does that cannot, or after a panic.
 
 use std::fs;
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
 use corsward_policy::Workload;
@@ -117,6 +119,26 @@ fn an_update_that_cannot_be_loaded_leaves_the_last_good_configuration_in_force()
     let answer = fixture.send(&cross_origin(HOST, SHOP), &[]).unwrap();
     assert_eq!(answer.get("access-control-allow-origin").as_deref(), Some(SHOP.as_bytes()));
     fixture.ensure_healthy().unwrap();
+}
+
+/// An old configuration lives as long as its longest stream, and has no thread of its own.
+#[test]
+fn configurations_of_long_streams_share_one_thread() {
+    let mut fixture = plan(module_for(Shell::Native).unwrap()).start().unwrap();
+    let address = fixture.address().unwrap();
+    let mut streams = Vec::new();
+    for _ in 0..8 {
+        let mut stream = TcpStream::connect(address).unwrap();
+        // Its body never ends.
+        write!(stream, "POST / HTTP/1.1\r\nhost: {HOST}\r\ntransfer-encoding: chunked\r\n\r\n").unwrap();
+        streams.push(stream);
+        fixture.configure(&[&shop()]).unwrap();
+    }
+    let tasks = fs::read_dir(format!("/proc/{}/task", fixture.envoy().pid())).unwrap();
+    let names = tasks.map(|task| fs::read_to_string(task.unwrap().path().join("comm")).unwrap());
+    assert_eq!(names.filter(|name| name.trim() == "corsward").count(), 1);
+    let answer = fixture.send(&cross_origin(HOST, SHOP), &[]).unwrap();
+    assert_eq!(answer.get("access-control-allow-origin").as_deref(), Some(SHOP.as_bytes()));
 }
 
 #[test]

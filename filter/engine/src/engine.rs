@@ -10,8 +10,8 @@ use crate::metrics::Metrics;
 /// configuration.
 ///
 /// It is needed to configure instances, not to handle requests. Its metric ids must mean the same to all its instances: a
-/// virtual machine has one engine, because its proxy hands out ids by machine; where a proxy hands out ids by
-/// configuration, each has its own.
+/// virtual machine has one engine, because its proxy hands out ids by machine, and a process of an Envoy has one for its dynamic module, which
+/// hands out ids itself.
 #[derive(Debug, Default)]
 pub struct Engine {
     pub(crate) metrics: Metrics,

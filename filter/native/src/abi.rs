@@ -93,6 +93,8 @@ pub(crate) struct Scheduler(*mut c_void);
 
 // SAFETY: Envoy's scheduler is made to be used on any thread: it posts to the main thread, under a lock.
 unsafe impl Send for Scheduler {}
+// SAFETY: a commit changes nothing of the scheduler: it looks whether the configuration lives, and posts.
+unsafe impl Sync for Scheduler {}
 
 unsafe extern "C" {
     fn envoy_dynamic_module_callback_log(level: Level, line: ModuleBuffer<'_>);

@@ -1,10 +1,11 @@
 //! Conversions: the hooks that Envoy looks up by name, and of its pointers into references.
 //!
 //! Envoy alone calls these functions, as its `abi.h` says: it passes each pointer that a hook returned back to the hooks of the
-//! same object, and to the hook that destroys it once, after all others. So they take references and boxes in their place. No
-//! hook unwinds.
+//! same object, and to the hook that destroys it once. So they take references and boxes in their place, but for the state of a
+//! stream: an Envoy may destroy it while a hook of that stream runs, as a local reply can end the stream. No hook unwinds.
 
 use std::ffi::{c_char, c_void};
+use std::rc::Rc;
 
 use corsward_filter_engine::{Exchange, Flow};
 
@@ -14,8 +15,22 @@ use crate::panic_guard::guard;
 
 /// One stream.
 struct StreamState {
-    /// None after a panic, so that the request passes unfiltered.
-    exchange: Option<Exchange>,
+    /// None after a panic, so that the request passes unfiltered. A hook that runs shares it.
+    exchange: Option<Rc<Exchange>>,
+}
+
+// === impl StreamState ===
+
+impl StreamState {
+    /// The exchange, for a hook that may outlive the state.
+    ///
+    /// # Safety
+    ///
+    /// The state is alive when this is called.
+    unsafe fn exchange(state: *const Self) -> Option<Rc<Exchange>> {
+        // SAFETY: the reference ends before a callback of Envoy is called.
+        unsafe { &*state }.exchange.clone()
+    }
 }
 
 #[unsafe(no_mangle)]
@@ -70,7 +85,7 @@ extern "C" fn envoy_dynamic_module_on_http_filter_new(
     let exchange = guard(None, || {
         // SAFETY: Envoy passes the stream of this hook.
         let stream = unsafe { Stream::new(stream) };
-        Some(instance.exchange(&stream))
+        Some(Rc::new(instance.exchange(&stream)))
     });
     Box::new(StreamState { exchange })
 }
@@ -78,7 +93,7 @@ extern "C" fn envoy_dynamic_module_on_http_filter_new(
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_http_filter_request_headers(
     stream: *mut c_void,
-    state: &StreamState,
+    state: *const StreamState,
     _end_of_stream: bool,
 ) -> HeadersStatus {
     guard(HeadersStatus::Continue, || {
@@ -86,7 +101,9 @@ extern "C" fn envoy_dynamic_module_on_http_filter_request_headers(
         let mut stream = unsafe { Stream::new(stream) };
         #[cfg(feature = "panicking")]
         panic_if_asked(&stream);
-        match state.exchange.as_ref().map(|exchange| exchange.on_request(&mut stream)) {
+        // SAFETY: Envoy has not destroyed the state of a stream whose hook it calls.
+        let exchange = unsafe { StreamState::exchange(state) };
+        match exchange.map(|exchange| exchange.on_request(&mut stream)) {
             Some(Flow::Answered) => HeadersStatus::StopIteration,
             Some(Flow::Continue) | None => HeadersStatus::Continue,
         }
@@ -97,13 +114,14 @@ extern "C" fn envoy_dynamic_module_on_http_filter_request_headers(
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_http_filter_response_headers(
     stream: *mut c_void,
-    state: &StreamState,
+    state: *const StreamState,
     _end_of_stream: bool,
 ) -> HeadersStatus {
     guard(HeadersStatus::Continue, || {
         // SAFETY: Envoy passes the stream of this hook.
         let mut stream = unsafe { Stream::new(stream) };
-        if let Some(exchange) = &state.exchange {
+        // SAFETY: Envoy has not destroyed the state of a stream whose hook it calls.
+        if let Some(exchange) = unsafe { StreamState::exchange(state) } {
             exchange.on_response(&mut stream);
         }
         HeadersStatus::Continue

@@ -46,7 +46,11 @@ impl PluginHost for Filter<'_> {
     }
 
     fn own_labels(&self) -> impl Labels {
-        OwnLabels::get()
+        let labels = OwnLabels::get();
+        if let Some(problem) = labels.problem() {
+            self.log(LogLevel::Warn, &problem);
+        }
+        labels
     }
 
     fn last_good(&self) -> Option<Vec<u8>> {

@@ -8,7 +8,7 @@ use corsward_filter_engine::{Engine, Exchange, Plugin};
 use crate::abi::{FilterConfig, Stream};
 use crate::host::Filter;
 use crate::stats::Stats;
-use crate::ticker::Ticker;
+use crate::ticker::Ticks;
 
 /// Interval at which Envoy gets the values of metrics.
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(1);
@@ -20,8 +20,7 @@ static ENGINE: LazyLock<Mutex<Engine>> = LazyLock::new(Mutex::default);
 pub(crate) struct Instance {
     plugin: Plugin,
     stats: Stats,
-    /// Without one, Envoy gets the values with the next configuration.
-    _ticker: Option<Ticker>,
+    _ticks: Ticks,
 }
 
 /// Workers use it at the same time.
@@ -41,10 +40,11 @@ impl Instance {
             let accepted = plugin.configure(&mut engine, &mut Filter { name }, bytes);
             (plugin, accepted)
         };
-        let stats = Stats::define(config);
-        accepted.then(|| {
-            let ticker = Ticker::start(PUBLISH_INTERVAL, config.scheduler());
-            Self { plugin, stats, _ticker: ticker }
+        // Metrics of a refused configuration would take values with them: those of a living one, or of the next, get them.
+        accepted.then(|| Self {
+            plugin,
+            stats: Stats::define(config),
+            _ticks: Ticks::register(PUBLISH_INTERVAL, config.scheduler()),
         })
     }
 

@@ -19,6 +19,19 @@ impl OwnLabels {
     pub(crate) fn get() -> Self {
         Self(env::var(VARIABLE).unwrap_or_default())
     }
+
+    /// The reason why policies with a selector may not be in force, for the log.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let matter = match &*self.0 {
+            "" => "is not set",
+            // A kubelet leaves a name as it is that no earlier variable has.
+            labels if labels.contains("$(") => "names a variable that the pod does not have",
+            _ => return None,
+        };
+        Some(format!(
+            "{VARIABLE} {matter}: policies with a selector are not in force in this Envoy; write the pod's labels, such as `app=api,tier=web`"
+        ))
+    }
 }
 
 impl Labels for OwnLabels {
@@ -48,5 +61,15 @@ mod tests {
             assert_eq!(labels.has(key, value), want, "{why}");
         }
         assert!(!OwnLabels(String::new()).has("app", ""));
+    }
+
+    #[test]
+    fn absent_labels_are_a_problem() {
+        let problem = |labels: &str| OwnLabels(labels.into()).problem().unwrap_or_default();
+        assert!(problem("").starts_with("CORSWARD_LABELS is not set: "));
+        assert!(
+            problem("app=$(POD_LABEL_APP)").contains("names a variable that the pod does not have")
+        );
+        assert_eq!(problem("app=api"), "");
     }
 }

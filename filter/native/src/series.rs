@@ -1,7 +1,7 @@
 //! Series: the values of the filter's metrics. All instances of the process share them, so that workers count without a call of
 //! Envoy, and a new configuration goes on where the former one ended.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use corsward_filter_engine::MetricKind;
@@ -10,17 +10,23 @@ use corsward_filter_engine::MetricKind;
 const MAX_SERIES: usize = 4096;
 
 /// Panics that were caught.
-pub(crate) static PANICS: Value = Value(AtomicU64::new(0));
+pub(crate) static PANICS: Value = Value::ZERO;
 
 /// By the number of the series.
-static VALUES: [Value; MAX_SERIES] = [const { Value(AtomicU64::new(0)) }; MAX_SERIES];
+static VALUES: [Value; MAX_SERIES] = [Value::ZERO; MAX_SERIES];
 
 /// What the numbers mean, each name once.
 static SERIES: Mutex<Vec<Series>> = Mutex::new(Vec::new());
 
-/// What a counter has gained since it was taken, or what a gauge is set to.
+/// What a counter has gained since it was taken, or what a gauge is set to. In a line of the cache of its own: workers count at the same
+/// time.
 #[derive(Debug)]
-pub(crate) struct Value(AtomicU64);
+#[repr(align(64))]
+pub(crate) struct Value {
+    number: AtomicU64,
+    /// A gauge was set since it was taken.
+    is_set: AtomicBool,
+}
 
 /// The name of a metric, with its labels apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,21 +60,31 @@ pub(crate) fn value(number: usize) -> Option<&'static Value> {
 // === impl Value ===
 
 impl Value {
+    #[expect(clippy::declare_interior_mutable_const, reason = "the start of each static value")]
+    const ZERO: Self = Self { number: AtomicU64::new(0), is_set: AtomicBool::new(false) };
+
     pub(crate) fn add(&self, by: u64) {
-        self.0.fetch_add(by, Ordering::Relaxed);
+        self.number.fetch_add(by, Ordering::Relaxed);
     }
 
     pub(crate) fn set(&self, value: u64) {
-        self.0.store(value, Ordering::Relaxed);
+        self.number.store(value, Ordering::Relaxed);
+        self.is_set.store(true, Ordering::Release);
     }
 
     pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.number.load(Ordering::Relaxed)
     }
 
     /// Returns what a counter has gained, and begins again.
     pub(crate) fn take(&self) -> u64 {
-        self.0.swap(0, Ordering::Relaxed)
+        self.number.swap(0, Ordering::Relaxed)
+    }
+
+    /// Returns what a gauge is set to, if that was since the last time, or `always`.
+    pub(crate) fn take_set(&self, always: bool) -> Option<u64> {
+        let is_set = self.is_set.swap(false, Ordering::Acquire);
+        (is_set || always).then(|| self.get())
     }
 }
 

@@ -1,15 +1,17 @@
 //! Stats: the metrics of one configuration in Envoy, which get the values of all series.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use corsward_filter_engine::MetricKind;
 
 use crate::abi::{FilterConfig, MetricId, Recorder, Stream};
-use crate::series::{self, PANICS};
+use crate::series::{self, PANICS, Series};
 
 /// Envoy lets a configuration define metrics only while it is made; their labels get values later.
 pub(crate) struct Stats {
-    families: Vec<(String, MetricId)>,
+    /// By the number of the series; those of later configurations are defined there.
+    ids: Vec<Option<MetricId>>,
     panics: Option<MetricId>,
     /// All series, also those at zero: a counter that the newest configuration has outlives the others.
     is_first: AtomicBool,
@@ -22,19 +24,17 @@ pub(crate) struct Stats {
 impl Stats {
     /// Defines the metrics of all series that there are, and publishes their values.
     pub(crate) fn define(config: &FilterConfig<'_>) -> Self {
-        let mut families: Vec<(String, MetricId)> = Vec::new();
-        for series in &*series::all() {
-            if families.iter().any(|(family, _)| *family == series.family) {
-                continue;
-            }
-            let id = match series.kind {
+        let mut families: BTreeMap<String, Option<MetricId>> = BTreeMap::new();
+        let define = |series: &Series| {
+            let family = families.entry(series.family.clone());
+            *family.or_insert_with(|| match series.kind {
                 MetricKind::Counter => config.define_counter(&series.family, &series.labels),
                 MetricKind::Gauge => config.define_gauge(&series.family),
-            };
-            families.extend(id.map(|id| (series.family.clone(), id)));
-        }
+            })
+        };
+        let ids = series::all().iter().map(define).collect();
         let stats = Self {
-            families,
+            ids,
             panics: config.define_counter("corsward.panics", &[]),
             is_first: AtomicBool::new(true),
             is_due: AtomicBool::new(false),
@@ -60,12 +60,16 @@ impl Stats {
 
     fn publish_to(&self, recorder: &impl Recorder) {
         let is_first = self.is_first.swap(false, Ordering::Relaxed);
-        for (number, series) in series::all().iter().enumerate() {
+        for ((number, series), id) in series::all().iter().enumerate().zip(&self.ids) {
             // Without a metric for it, a value stays for a configuration that has one.
-            let family = self.families.iter().find(|(family, _)| *family == series.family);
-            let (Some((_, id)), Some(value)) = (family, series::value(number)) else { continue };
+            let (Some(id), Some(value)) = (id, series::value(number)) else { continue };
             match series.kind {
-                MetricKind::Gauge => recorder.set(*id, value.get()),
+                // Only what is new: an older file of this module in the same process has a digest of its own.
+                MetricKind::Gauge => {
+                    if let Some(value) = value.take_set(is_first) {
+                        recorder.set(*id, value);
+                    }
+                }
                 MetricKind::Counter if is_first || value.get() > 0 => {
                     recorder.add(*id, &series.values, value.take());
                 }

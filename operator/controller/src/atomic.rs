@@ -18,9 +18,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&temporary);
         return Err(error);
     }
-    // The rename itself is durable once the folder is.
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    sync_folder(path)
 }
 
 /// Makes `path` a link to `target`, in place of what has that name.
@@ -31,7 +29,13 @@ pub(crate) fn link(path: &Path, target: &Path) -> io::Result<()> {
         let _ = fs::remove_file(&temporary);
         return Err(error);
     }
-    Ok(())
+    sync_folder(path)
+}
+
+/// Makes a rename durable.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// A name beside `path` for what takes its place, which nothing has.

@@ -71,8 +71,7 @@ fn an_envoy_with_the_native_filter(cluster: &ScenarioCluster) -> Result<()> {
     let pods = Pods::switch_to_config_maps(cluster, Filter::Native)?;
     let fixture = OwnEnvoyFixture::set(cluster, &pods, "own-envoy-native")?;
     fixture.enforcement().context("enforcement")?;
-    fixture.change_now().context("a change that the kubelet is told of")?;
-    fixture.damage().context("a ConfigMap damaged by hand")?;
+    fixture.everything_else()?;
     pods.switch_back()
 }
 

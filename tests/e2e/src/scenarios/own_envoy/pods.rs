@@ -18,9 +18,10 @@ const NATIVE_BOOTSTRAP: &str =
 /// The changes of `examples/own-envoy-native/kustomization.yaml`.
 const NATIVE: [(&str, &str); 2] = [
     ("[module, --to, /etc/corsward]", "[module, --filter, native, --to, /etc/corsward]"),
+    // A variable is expanded after those that it names.
     (
-        "        - {name: POD_LABEL_APP,",
-        "        - {name: CORSWARD_LABELS, value: \"app=$(POD_LABEL_APP)\"}\n        - {name: POD_LABEL_APP,",
+        "\n        ports:\n        - {name: http, containerPort: 8000}",
+        "\n        - {name: CORSWARD_LABELS, value: \"app=$(POD_LABEL_APP)\"}\n        ports:\n        - {name: http, containerPort: 8000}",
     ),
 ];
 
