@@ -35,6 +35,14 @@ pub(crate) struct EnvoyBuffer {
     len: usize,
 }
 
+/// A header that Envoy lends.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct EnvoyHeader {
+    name: EnvoyBuffer,
+    _value: EnvoyBuffer,
+}
+
 /// A header of a local reply.
 #[repr(C)]
 struct ModuleHeader<'b> {
@@ -105,6 +113,15 @@ unsafe extern "C" {
         value: *mut EnvoyBuffer,
         nth: usize,
         count: *mut usize,
+    ) -> bool;
+    fn envoy_dynamic_module_callback_http_get_headers_size(
+        stream: *mut c_void,
+        map: HeaderMap,
+    ) -> usize;
+    fn envoy_dynamic_module_callback_http_get_headers(
+        stream: *mut c_void,
+        map: HeaderMap,
+        headers: *mut EnvoyHeader,
     ) -> bool;
     fn envoy_dynamic_module_callback_http_set_header(
         stream: *mut c_void,
@@ -264,6 +281,20 @@ impl Stream<'_> {
         };
         // SAFETY: Envoy lends the value until a setter is called, and a setter needs the handle that this borrows.
         found.then(|| (unsafe { value.bytes() }, count))
+    }
+
+    /// Returns the names of all lines, in lower case.
+    pub(crate) fn names(&self, map: HeaderMap) -> impl Iterator<Item = &[u8]> {
+        const NONE: EnvoyBuffer = EnvoyBuffer { ptr: ptr::null(), len: 0 };
+        // SAFETY: the stream is alive.
+        let count = unsafe { envoy_dynamic_module_callback_http_get_headers_size(self.ptr, map) };
+        let mut headers = vec![EnvoyHeader { name: NONE, _value: NONE }; count];
+        // SAFETY: the stream is alive, and there is room for as many headers as it has.
+        unsafe {
+            envoy_dynamic_module_callback_http_get_headers(self.ptr, map, headers.as_mut_ptr());
+        }
+        // SAFETY: Envoy lends the names until a setter is called, and a setter needs the handle that this borrows.
+        headers.into_iter().map(|header| unsafe { header.name.bytes() })
     }
 
     /// Replaces all lines of a header by one, or by none.

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use corsward_filter_engine::{Host, Labels, LogLevel, MetricKind, PluginHost, StreamHost};
 use corsward_policy::response_headers::Headers;
+use corsward_policy::response_plan::Edits;
 
 use crate::abi::{self, HeaderMap, Level, Stream};
 use crate::own_labels::OwnLabels;
@@ -120,6 +121,21 @@ impl StreamHost for Stream<'_> {
     #[expect(clippy::disallowed_methods, reason = "Envoy offers no clock to modules")]
     fn now(&self) -> Duration {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+
+    /// Most responses have nothing to be removed: a look at all names costs less than a call for each name.
+    fn apply_to_response(&mut self, edits: &Edits<'_>) {
+        let mut removed: Vec<&str> = edits.remove().collect();
+        if !removed.is_empty() {
+            let names: Vec<&[u8]> = self.names(HeaderMap::Response).collect();
+            removed.retain(|name| names.contains(&name.as_bytes()));
+        }
+        for name in removed {
+            self.remove_response_header(name);
+        }
+        for (name, value) in edits.set.iter() {
+            self.set_response_header(name, value);
+        }
     }
 }
 
