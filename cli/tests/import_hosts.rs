@@ -303,6 +303,9 @@ fn objects_of_other_kinds_that_say_cors_are_named() {
     let (policy, _) = import("gateway-api", &format!("{route}{other}"));
     assert!(policy.contains("decide: the object says `cors`"), "{policy}");
     assert!(policy.contains("SecurityPolicy p)"), "{policy}");
+    let workload = "---\nkind: Deployment\nmetadata: {name: cors-demo}\n";
+    let (policy, _) = import("gateway-api", &format!("{route}{workload}"));
+    assert!(policy.contains("the object says `cors`") && !policy.contains("decide:"), "{policy}");
     let back_end = "  - backendRefs: [{name: s, filters: [{type: CORS, cors: {allowOrigins: ['https://c.example']}}]}]\n    matches: [{path: {value: /b}}]\n";
     let text = http_route("a", "api.example", &format!("  - {GATEWAY_CORS}\n{back_end}"));
     let (policy, _) = import("gateway-api", &text);

@@ -114,6 +114,9 @@ pub(crate) fn created(object: &Value) -> Option<String> {
 const READ: [&str; 5] =
     ["corsPolicy", "cors", "envoy.filters.http.cors", "globalcors", "annotations"];
 
+/// The kinds of applications.
+const WORKLOADS: [&str; 6] = ["Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job", "Pod"];
+
 /// A remark where headers of CORS stand in other settings of an object, such as those that add a response header.
 pub(crate) fn headers_of_cors(object: &Value, place: &str) -> Option<Note> {
     let (field, written) = header_of_cors(object, "")?;
@@ -171,7 +174,10 @@ pub(crate) fn of_other_kinds(files: &[SourceFile], kinds: &[&str]) -> Result<Vec
                  what it says (origins, hosts, paths) into the policy",
                 kinds.join(" and ")
             );
-            notes.push(Note::decide("", &format!("{file}, {kind} {name}"), text));
+            let place = format!("{file}, {kind} {name}");
+            // An application's own settings are behind the policy.
+            let decide = !WORKLOADS.contains(&kind);
+            notes.push(Note { decide, ..Note::remark("", &place, text) });
         }
     }
     Ok(notes)
