@@ -141,16 +141,11 @@ impl OriginSet {
     fn insert(&mut self, pattern: &TuplePattern) {
         let scheme = pattern.scheme();
         if let HostShape::Exact(host) = pattern.host() {
-            let host = [scheme, "://", host].map(str::as_bytes);
-            match pattern.port() {
-                PortPattern::Any => drop(self.any_port.entry_of(&host, || ())),
-                PortPattern::Default => drop(self.exact.entry_of(&host, || ())),
-                port @ PortPattern::Number(_) => {
-                    let [scheme, separator, host] = host;
-                    let port = port.to_string();
-                    self.exact.entry_of(&[scheme, separator, host, port.as_bytes()], || ());
-                }
-            }
+            let (index, port) = match pattern.port() {
+                PortPattern::Any => (&mut self.any_port, String::new()),
+                port => (&mut self.exact, port.to_string()),
+            };
+            index.entry_of(&[scheme, "://", host, &port].map(str::as_bytes), || ());
         } else if let Some(set) = self.wildcards.entry(scheme.as_bytes(), Wildcards::default) {
             set.insert(pattern.host(), pattern.port());
         }

@@ -91,12 +91,12 @@ impl HostPattern {
             let address = address.ok_or(InvalidHost::Character('['))?;
             return Ok(Self::Exact(Ipv6Text::of(address).to_string()));
         }
-        if let Some(rest) = host.strip_prefix("*.") {
-            refuse_misspelled_host(rest)?;
-            return Ok(Self::Subdomains(rest.to_owned()));
-        }
-        refuse_misspelled_host(&host)?;
-        Ok(Self::Exact(host))
+        let rest = host.strip_prefix("*.");
+        refuse_misspelled_host(rest.unwrap_or(&host))?;
+        Ok(match rest {
+            Some(rest) => Self::Subdomains(rest.to_owned()),
+            None => Self::Exact(host),
+        })
     }
 }
 

@@ -169,11 +169,10 @@ impl Envelope {
             Some("Reject") => OnInvalid::Reject,
             _ => return Err(DecodeError::value("onInvalid", "neither `Keep` nor `Reject`")),
         };
-        let missing = || DecodeError::value("compiled", "missing");
-        envelope.text("compiled")?.ok_or_else(missing)?;
+        let compiled = envelope.text("compiled")?;
+        let compiled =
+            compiled.ok_or_else(|| DecodeError::value("compiled", "missing"))?.to_owned();
         envelope.finish()?;
-        // No other text of a good envelope is this one.
-        let compiled = document.into_text_behind("compiled").ok_or_else(missing)?;
         Ok(Self { digest, on_invalid, compiled })
     }
 }

@@ -85,16 +85,6 @@ impl<'d> Document<'d> {
     pub(super) fn object(&self) -> Result<Object<'_>, DecodeError> {
         Json(&self.0).object()
     }
-
-    /// The text behind the first one that is `name`, moved out of the document where it was unescaped.
-    pub(super) fn into_text_behind(self, name: &str) -> Option<String> {
-        let mut nodes = self.0.into_iter().map(|node| node.value);
-        nodes.find(|value| matches!(value, Value::Text(text) if text == name))?;
-        match nodes.next()? {
-            Value::Text(text) => Some(text.into_owned()),
-            _ => None,
-        }
-    }
 }
 
 // === impl Object ===
@@ -600,7 +590,6 @@ mod tests {
         assert_eq!(object.flag("c"), Ok(true));
         assert_eq!(object.text("d"), Ok(None));
         assert_eq!(object.finish(), Err(DecodeError::value("b", "unknown, or there twice")));
-        assert_eq!(document.into_text_behind("b").as_deref(), Some("\n"));
         let many: Vec<String> = (0..100).map(|number| format!("\"f{number}\":true")).collect();
         let text = format!("{{{}}}", many.join(","));
         let document = Document::read(text.as_bytes()).unwrap();
