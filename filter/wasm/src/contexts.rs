@@ -1,6 +1,7 @@
 //! Contexts: the callbacks of the proxy, passed to the engine.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use corsward_filter_engine::{Engine, Exchange, Flow, HEARTBEAT, Plugin};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -13,8 +14,17 @@ thread_local! {
     static ENGINE: RefCell<Engine> = RefCell::default();
 }
 
+/// Interval of ticks: counters are at most this old.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Ticks for each heartbeat.
+const TICKS: u64 = HEARTBEAT.as_secs() / TICK.as_secs();
+
 /// One plugin instance: Envoy makes a new one in the same virtual machine for each new configuration.
-pub(crate) struct PluginContext(Plugin);
+pub(crate) struct PluginContext {
+    plugin: Plugin,
+    ticks: u64,
+}
 
 /// One request and its response.
 struct StreamContext(Exchange);
@@ -23,7 +33,8 @@ struct StreamContext(Exchange);
 
 impl PluginContext {
     pub(crate) fn new() -> Self {
-        Self(ENGINE.with_borrow_mut(Plugin::new))
+        let plugin = ENGINE.with_borrow_mut(Plugin::new);
+        Self { plugin, ticks: 0 }
     }
 }
 
@@ -32,16 +43,24 @@ impl Context for PluginContext {}
 impl RootContext for PluginContext {
     fn on_configure(&mut self, size: usize) -> bool {
         let bytes = Proxy::plugin_configuration(size);
-        Proxy::tick_every(HEARTBEAT);
-        ENGINE.with_borrow_mut(|engine| self.0.configure(engine, &mut Proxy, &bytes))
+        Proxy::tick_every(TICK);
+        let mut proxy = Proxy::default();
+        let accepted =
+            ENGINE.with_borrow_mut(|engine| self.plugin.configure(engine, &mut proxy, &bytes));
+        Proxy::count();
+        accepted
     }
 
     fn on_tick(&mut self) {
-        ENGINE.with_borrow(|engine| engine.heartbeat(&Proxy));
+        self.ticks = self.ticks.wrapping_add(1);
+        if self.ticks.is_multiple_of(TICKS) {
+            ENGINE.with_borrow(|engine| engine.heartbeat(&Proxy::default()));
+        }
+        Proxy::count();
     }
 
     fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(StreamContext(self.0.exchange())))
+        Some(Box::new(StreamContext(self.plugin.exchange())))
     }
 
     fn get_type(&self) -> Option<ContextType> {
@@ -53,7 +72,8 @@ impl RootContext for PluginContext {
 /// request.
 impl Drop for PluginContext {
     fn drop(&mut self) {
-        ENGINE.with_borrow_mut(|engine| self.0.retire(engine, &Proxy));
+        ENGINE.with_borrow_mut(|engine| self.plugin.retire(engine, &Proxy::default()));
+        Proxy::count();
     }
 }
 
@@ -63,14 +83,14 @@ impl Context for StreamContext {}
 
 impl HttpContext for StreamContext {
     fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        match self.0.on_request(&mut Proxy) {
+        match self.0.on_request(&mut Proxy::default()) {
             Flow::Continue => Action::Continue,
             Flow::Answered => Action::Pause,
         }
     }
 
     fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        self.0.on_response(&mut Proxy);
+        self.0.on_response(&mut Proxy::default());
         Action::Continue
     }
 }

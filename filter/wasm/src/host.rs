@@ -1,6 +1,7 @@
 //! Host: the proxy that runs the module. The only module that names a host call.
 
 use std::borrow::Cow;
+use std::cell::{Cell, OnceCell};
 use std::time::{Duration, UNIX_EPOCH};
 
 use corsward_filter_engine::{Host, Labels, LogLevel, MetricKind, PluginHost, StreamHost};
@@ -17,9 +18,19 @@ use crate::last_good;
 /// calls below are those for which Envoy has no such status, each in the callbacks in which it is made (Envoy
 /// 1.36 to 1.40): header maps exist while headers are handled, removing what is absent is `Ok`, values are not
 /// checked; filter state exists while a stream does; shared data without a compare-and-swap number never
-/// mismatches; a metric id that we defined is found. Getters are those that return bytes: the others unwrap UTF-8.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Proxy;
+/// mismatches; a metric id that we defined is found. Getters are those that return bytes: the others unwrap UTF-8. The names of
+/// all headers are text: Envoy's codecs let nothing but tokens into a name.
+#[derive(Debug, Default)]
+pub(crate) struct Proxy {
+    /// The lines of the response's headers as they came: one call for all of them costs less than one for each that the filter
+    /// asks for and removes.
+    response: OnceCell<Vec<(String, Vec<u8>)>>,
+}
+
+thread_local! {
+    /// The counters that rose since the last tick, and by how much: each is one call a tick, not one a request.
+    static UNCOUNTED: Cell<Vec<(u32, i64)>> = const { Cell::new(Vec::new()) };
+}
 
 // === impl Proxy ===
 
@@ -34,11 +45,31 @@ impl Proxy {
     pub(crate) fn tick_every(period: Duration) {
         let _ = hostcalls::set_tick_period(period);
     }
+
+    /// Passes on what was counted since the last time.
+    pub(crate) fn count() {
+        let mut uncounted = UNCOUNTED.take();
+        for (metric, by) in uncounted.drain(..) {
+            let _ = hostcalls::increment_metric(metric, by);
+        }
+        UNCOUNTED.set(uncounted);
+    }
+
+    fn response(&self) -> &[(String, Vec<u8>)] {
+        self.response.get_or_init(|| {
+            hostcalls::get_map_bytes(MapType::HttpResponseHeaders).unwrap_or_default()
+        })
+    }
 }
 
 impl Host for Proxy {
     fn increment(&self, metric: u32) {
-        let _ = hostcalls::increment_metric(metric, 1);
+        let mut uncounted = UNCOUNTED.take();
+        match uncounted.iter_mut().find(|(known, _)| *known == metric) {
+            Some((_, by)) => *by = by.saturating_add(1),
+            None => uncounted.push((metric, 1)),
+        }
+        UNCOUNTED.set(uncounted);
     }
 
     fn record(&self, metric: u32, value: u64) {
@@ -78,9 +109,10 @@ impl PluginHost for Proxy {
 
 impl StreamHost for Proxy {
     // Envoy joins the lines of those that it knows by name (`Origin`, `Access-Control-*`, `Authorization`); of others
-    // it gives the first line.
+    // it gives the first line. So does `response_header`.
     fn request_header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        header(MapType::HttpRequestHeaders, name)
+        let value = hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name);
+        value.ok().flatten().map(Cow::Owned)
     }
 
     fn request_lines(&self, name: &str) -> Option<Cow<'_, [u8]>> {
@@ -92,7 +124,8 @@ impl StreamHost for Proxy {
     }
 
     fn response_header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        header(MapType::HttpResponseHeaders, name)
+        let line = self.response().iter().find(|(known, _)| known == name);
+        line.map(|(_, value)| Cow::Borrowed(value.as_slice()))
     }
 
     fn set_response_header(&mut self, name: &str, value: &[u8]) {
@@ -100,7 +133,9 @@ impl StreamHost for Proxy {
     }
 
     fn remove_response_header(&mut self, name: &str) {
-        let _ = hostcalls::remove_map_value(MapType::HttpResponseHeaders, name);
+        if self.response_header(name).is_some() {
+            let _ = hostcalls::remove_map_value(MapType::HttpResponseHeaders, name);
+        }
     }
 
     fn local_reply(&mut self, status: u16, headers: &Headers<'_>) {
@@ -127,10 +162,6 @@ impl StreamHost for Proxy {
         let now = hostcalls::get_current_time().unwrap_or(UNIX_EPOCH);
         now.duration_since(UNIX_EPOCH).unwrap_or_default()
     }
-}
-
-fn header(map: MapType, name: &str) -> Option<Cow<'static, [u8]>> {
-    hostcalls::get_map_value_bytes(map, name).ok().flatten().map(Cow::Owned)
 }
 
 fn property(path: Vec<&str>) -> Option<Vec<u8>> {

@@ -73,7 +73,14 @@ impl<'p> Proxy<'p> {
     }
 
     /// The number of CORS requests that its filters have decided: two filters in one chain count each request twice.
+    ///
+    /// A filter passes its counters on by ticks, with its heartbeat among them. Each worker and the main thread have a heartbeat once in
+    /// its interval, so that all have had one when there are twice as many as threads.
     pub(crate) fn decided(&self) -> Result<u64> {
+        let beats = || self.count("wasmcustom.corsward.heartbeats:");
+        let threads = self.count("server.concurrency:")?.saturating_add(1);
+        let due = beats()?.saturating_add(threads.saturating_mul(2));
+        eventually("heartbeats of all threads", || Ok((beats()? >= due).then_some(())))?;
         self.count("wasmcustom.corsward.decisions.")
     }
 }
