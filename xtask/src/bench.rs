@@ -84,6 +84,10 @@ enum Contestant {
     Earlier,
     /// The filter as a Wasm module.
     Corsward,
+    /// The filter as a dynamic module, without policies: it is called and does nothing.
+    Inert,
+    /// The filter as a dynamic module.
+    Dynamic,
 }
 
 /// A contestant, as often as this in one chain.
@@ -179,6 +183,7 @@ impl Contestant {
     /// Those that a filter's cost is compared with, and the filter. An earlier build is there where one is given.
     fn all(args: &Args) -> Vec<Self> {
         let mut all = vec![Self::Nothing, Self::Native, Self::Empty, Self::Earlier, Self::Corsward];
+        all.extend([Self::Inert, Self::Dynamic]);
         all.retain(|contestant| *contestant != Self::Earlier || args.against.is_some());
         all
     }
@@ -190,12 +195,14 @@ impl Contestant {
             Self::Empty => "empty Wasm filter",
             Self::Earlier => "corsward, Wasm, earlier",
             Self::Corsward => "corsward, Wasm",
+            Self::Inert => "corsward, native, no policies",
+            Self::Dynamic => "corsward, native",
         }
     }
 
     /// Does it answer preflights? The others forward them.
     const fn answers_preflights(self) -> bool {
-        matches!(self, Self::Native | Self::Earlier | Self::Corsward)
+        matches!(self, Self::Native | Self::Earlier | Self::Corsward | Self::Dynamic)
     }
 
     /// What it is compared with: no filter, and for preflights the least filter that answers them.

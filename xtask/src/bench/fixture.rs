@@ -20,6 +20,7 @@ pub(super) struct BenchFixture {
 struct Modules {
     empty: PathBuf,
     corsward: PathBuf,
+    dynamic: PathBuf,
     earlier: Option<PathBuf>,
 }
 
@@ -87,11 +88,11 @@ impl BenchFixture {
 
 impl Modules {
     fn build() -> Result<Self> {
-        let corsward = wasm::build()?;
+        let (corsward, dynamic) = (wasm::build()?, crate::native::build()?);
         let files = build::artifacts(wasm::cargo()?.args(["-p", "corsward-bench-empty"]))?;
         let empty = files.into_iter().find(|file| file.ends_with("corsward_bench_empty.wasm"));
         let empty = empty.context("cargo built no corsward_bench_empty.wasm")?;
-        Ok(Self { empty, corsward, earlier: None })
+        Ok(Self { empty, corsward, dynamic, earlier: None })
     }
 }
 
@@ -129,6 +130,8 @@ impl Contestant {
                 Some(corsward(modules.earlier.as_ref().context("--against names a module")?)?)
             }
             Self::Corsward => Some(corsward(&modules.corsward)?),
+            Self::Inert => Some(Plugin::new(&modules.dynamic).http_filter()),
+            Self::Dynamic => Some(corsward(&modules.dynamic)?),
         })
     }
 

@@ -28,9 +28,10 @@ pub(super) struct Report<'r> {
 type Figure = fn(&Measurement) -> f64;
 
 /// What is put beside each other, and the highest ratio that is aimed at.
-const RATIOS: [(Contestant, Contestant, &str); 2] = [
+const RATIOS: [(Contestant, Contestant, &str); 3] = [
     (Contestant::Corsward, Contestant::Earlier, "0.85 for no origin and allowed"),
-    (Contestant::Corsward, Contestant::Native, ""),
+    (Contestant::Dynamic, Contestant::Corsward, "0.2"),
+    (Contestant::Dynamic, Contestant::Native, "1.5 for no origin and allowed"),
 ];
 
 const NOT_RESOLVED: &str = "not resolved";
