@@ -130,7 +130,8 @@ fn configurations_of_long_streams_share_one_thread() {
     for _ in 0..8 {
         let mut stream = TcpStream::connect(address).unwrap();
         // Its body never ends.
-        write!(stream, "POST / HTTP/1.1\r\nhost: {HOST}\r\ntransfer-encoding: chunked\r\n\r\n").unwrap();
+        write!(stream, "POST / HTTP/1.1\r\nhost: {HOST}\r\ntransfer-encoding: chunked\r\n\r\n")
+            .unwrap();
         streams.push(stream);
         fixture.configure(&[&shop()]).unwrap();
     }
