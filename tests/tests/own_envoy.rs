@@ -15,7 +15,6 @@ use xtask::envoy::{INERT, Shell};
 use xtask::process::Process;
 use xtask::{paths, ports, tools};
 
-const SHELLS: [Shell; 2] = [Shell::Wasm, Shell::Native];
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The example's Envoy before an application that accepts one connection after the other.
@@ -110,7 +109,7 @@ impl Pod {
 
 #[test]
 fn the_application_and_its_client_see_each_other_s_own_words() {
-    for shell in SHELLS {
+    for &shell in envoy_fixture::shells() {
         assert_own_words(&Pod::start(shell));
     }
 }
@@ -159,7 +158,7 @@ fn old_clients_and_tls_pass() {
 
 #[test]
 fn metrics_are_all_that_the_admin_interface_shows() {
-    for shell in SHELLS {
+    for &shell in envoy_fixture::shells() {
         assert_metrics_alone(&Pod::start(shell));
     }
 }

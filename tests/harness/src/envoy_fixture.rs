@@ -387,6 +387,14 @@ pub fn shell() -> Shell {
     if is_native { Shell::Native } else { Shell::Wasm }
 }
 
+/// The shells that the Envoys of stands can run: one before 1.38 loads no dynamic module of ours.
+#[must_use]
+pub fn shells() -> &'static [Shell] {
+    let version = envoy_version();
+    let is_old = ["1.36.", "1.37."].iter().any(|old| version.starts_with(old));
+    if is_old { &[Shell::Wasm] } else { &[Shell::Wasm, Shell::Native] }
+}
+
 /// The module: what `CORSWARD_WASM` names (a released one, say), else the one built from this tree for [`shell`], once per process.
 pub fn module() -> Result<PathBuf> {
     match (shell(), std::env::var_os("CORSWARD_WASM")) {

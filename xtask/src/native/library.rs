@@ -6,8 +6,14 @@ use object::elf::{DT_NEEDED, FileHeader64, SHN_UNDEF, SHT_DYNSYM, STB_WEAK};
 use object::read::elf::{Dyn as _, FileHeader as _, ProgramHeader as _, Sym as _};
 
 /// The parts of glibc, in releases in which they are files of their own and in those in which they are not.
-const GLIBC_FILES: [&str; 5] =
-    ["libc.so.6", "libdl.so.2", "libm.so.6", "libpthread.so.0", "ld-linux-x86-64.so.2"];
+const GLIBC_FILES: [&str; 6] = [
+    "libc.so.6",
+    "libdl.so.2",
+    "libm.so.6",
+    "libpthread.so.0",
+    "ld-linux-x86-64.so.2",
+    "ld-linux-aarch64.so.1",
+];
 
 /// The functions that Envoy looks up, and those that it offers.
 const HOOK: &str = "envoy_dynamic_module_on_";
