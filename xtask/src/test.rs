@@ -125,7 +125,8 @@ fn tests(args: &Args, test: &mut Command) -> Result<(bool, Summary)> {
 /// The tests that look at an Envoy from outside, whichever shell its filter has.
 fn with_native_filter() -> Command {
     let mut test = cargo_test();
-    test.args(["-p", "corsward-tests"]).env(FILTER, "native");
+    // Of the whole workspace, as above: a part of it would be built anew, with the features that it needs alone.
+    test.arg("--workspace").env(FILTER, "native");
     for binary in NATIVE {
         test.args(["--test", binary]);
     }

@@ -58,7 +58,8 @@ pub fn other_envoys() -> Result<()> {
 
 fn scenarios() -> Command {
     let mut cargo = super::cargo_test();
-    cargo.args(["-p", "corsward-tests"]);
+    // With the features that all tests of the workspace are built with.
+    cargo.arg("--workspace");
     for binary in ["caches", "configuration", "normalization", "own_envoy", "traps"] {
         cargo.args(["--test", binary]);
     }
