@@ -188,6 +188,63 @@ fn a_host_that_a_wildcard_would_cover_is_left_alone() {
 }
 
 #[test]
+fn a_host_of_a_listener_takes_nothing_away_from_that_of_another() {
+    let all = "'*.shop.example'";
+    let one = "api.shop.example";
+    let at = |text: String, from: &str, to: &str| text.replace(from, to);
+    let service = |gateway: &str, name: &str, hosts: &str, routes: &str| {
+        at(virtual_service(name, hosts, routes), "[public]", &format!("[{gateway}]"))
+    };
+    let route = |parent: &str, name: &str, hosts: &str, rules: &str| {
+        let parents = format!("spec:\n  parentRefs: [{{name: edge{parent}}}]");
+        at(http_route(name, hosts, rules), "spec:", &parents)
+    };
+    let server = |listen: &str, name: &str, more: &str| {
+        format!("server {{ {listen} server_name {name}; {more} }}\n")
+    };
+    let istio = |gateway: &str| {
+        service(gateway, "redirect", one, "  - redirect: {scheme: https}\n")
+            + &service("https", "shop", all, &format!("  - {ISTIO_CORS}\n"))
+    };
+    let gateway = |parent: &str, hosts: &str| {
+        route(parent, "redirect", one, "  - filters: [{type: RequestRedirect}]\n")
+            + &route(", sectionName: https", "shop", hosts, &format!("  - {GATEWAY_CORS}\n"))
+    };
+    let nginx = |listen: &str| {
+        let cors = "add_header Access-Control-Allow-Origin https://a.example;";
+        server(listen, one, "return 301 https://$host$request_uri;")
+            + &server("listen 443 ssl; listen [::]:443 ssl;", "*.shop.example", cors)
+    };
+    for (from, other, shared) in [
+        ("istio", istio("http"), istio("https")),
+        ("istio", istio("infra/https"), istio("shop/https")),
+        ("gateway-api", gateway(", sectionName: http", all), gateway("", all)),
+        ("gateway-api", gateway(", namespace: infra", all), gateway(", port: 443", all)),
+        ("nginx", nginx("listen 80;"), nginx("listen 127.0.0.1:443;")),
+        ("nginx", nginx(""), nginx("listen 80; listen [::1]:443;")),
+        ("nginx", nginx("listen unix:/run/nginx.sock;"), nginx("listen 400-500;")),
+    ] {
+        let (policies, said) = import(from, &other);
+        assert!(policies.contains("allowOrigins: - https://a.example"), "{from}: {said}{other}");
+        assert!(!policies.contains("mode: \"Off\""), "{from}: {policies}{other}");
+        let note =
+            "the host `api.shop.example` has other settings at another gateway, class or port";
+        assert!(policies.contains(note), "{from}: {policies}{other}");
+        let (policies, said) = import(from, &shared);
+        assert!(policies.contains("mode: \"Off\""), "{from}: {said}{policies}{shared}");
+        // A host of both is left alone.
+        let (policies, said) = import(from, &format!("{other}{shared}"));
+        assert!(policies.contains("mode: \"Off\""), "{from}: {said}{policies}");
+        assert!(!policies.contains("it covers both"), "{from}: {policies}");
+    }
+    // The same host.
+    let (policy, said) = import("gateway-api", &gateway(", sectionName: http", one));
+    assert!(policy.contains("allowOrigins: - https://a.example"), "{said}");
+    let (policy, said) = import("gateway-api", &gateway(", sectionName: https", one));
+    assert!(policy.is_empty() && said.contains("the older object is first"), "{said}{policy}");
+}
+
+#[test]
 fn a_host_that_no_hostname_says_has_a_witness() {
     let text = "virtual_hosts:\n- {name: a, domains: ['*'], typed_per_filter_config: {envoy.filters.http.cors: \
                 {allow_origin_string_match: [{exact: 'https://a.example'}]}}}\n- {name: b, domains: ['admin.*']}\n";

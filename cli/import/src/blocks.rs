@@ -52,6 +52,7 @@ pub(crate) fn settings(
         notes,
         paths,
         elsewhere: Vec::new(),
+        listeners: Vec::new(),
     }
 }
 

@@ -65,6 +65,7 @@ pub(crate) fn read(files: &[SourceFile], options: &Options) -> Result<Vec<Settin
     Ok(vec![Settings {
         success_status: None,
         elsewhere: Vec::new(),
+        listeners: Vec::new(),
         product: PRODUCT,
         name: "django".to_owned(),
         namespace: None,

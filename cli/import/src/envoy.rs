@@ -118,7 +118,8 @@ fn of_configuration(configuration: &Value, file: &str) -> Result<Vec<Settings>, 
                 settings.notes.push(Note::decide("", &place, text));
             }
             let has_cors = settings.is_some();
-            hosts.push(Host { name, place: place.clone(), has_cors });
+            let listeners = Vec::new();
+            hosts.push(Host { name, place: place.clone(), has_cors, listeners });
         }
         all.extend(settings);
     }

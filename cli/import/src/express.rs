@@ -91,6 +91,7 @@ pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
             paths: Vec::new(),
             success_status,
             elsewhere: Vec::new(),
+            listeners: Vec::new(),
         });
     }
     Ok(all)

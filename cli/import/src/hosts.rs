@@ -7,7 +7,7 @@ use corsward_policy::scope::HostPattern;
 
 use crate::blocks;
 use crate::matches::{Beside, Match, arrange};
-use crate::settings::{Block, BlockPath, Conditions, Elsewhere, Failure, Note, Settings};
+use crate::settings::{Block, BlockPath, Conditions, Elsewhere, Failure, Listener, Note, Settings};
 
 /// The remark on settings without a host.
 pub(crate) const NO_HOST: &str = "the settings name no host: the policy covers every host of its namespace; import again with --host";
@@ -25,8 +25,8 @@ pub(crate) struct Object {
     pub(crate) place: String,
     /// Its `creationTimestamp`.
     pub(crate) created: Option<String>,
-    /// The gateways that serve it; none: all.
-    pub(crate) gateways: Vec<String>,
+    /// The listeners that serve it; none: all.
+    pub(crate) listeners: Vec<Listener>,
     /// Its routes, by their hosts.
     pub(crate) parts: Vec<Part>,
     /// The remarks on it.
@@ -101,6 +101,8 @@ pub(crate) struct Host {
     pub(crate) place: String,
     /// Whether it has CORS.
     pub(crate) has_cors: bool,
+    /// The listeners that serve it; none: all.
+    pub(crate) listeners: Vec<Listener>,
 }
 
 /// The hosts of a part of an object, with the parts of others that have them too.
@@ -123,7 +125,11 @@ fn groups<'o>(objects: &[Object], at: usize, part: &'o Part) -> Vec<Group<'o>> {
         };
         let mut rivals = Vec::new();
         for (other_at, other) in objects.iter().enumerate() {
-            if other_at == at || !objects.get(at).is_some_and(|own| own.meets(other)) {
+            if other_at == at
+                || !objects
+                    .get(at)
+                    .is_some_and(|own| Listener::meet(&own.listeners, &other.listeners))
+            {
                 continue;
             }
             for (part_at, part) in other.parts.iter().enumerate() {
@@ -183,6 +189,7 @@ fn settings(
     let mut settings =
         blocks::settings(object.product, &object.name, namespace, hostnames, blocks, notes);
     settings.elsewhere = elsewhere;
+    settings.listeners.clone_from(&object.listeners);
     Some(settings)
 }
 
@@ -271,10 +278,15 @@ pub(crate) fn leave_alone(all: &mut Vec<Settings>, hosts: &[Host]) {
             continue;
         }
         let mut alone: Vec<String> = Vec::new();
-        for (host, Host { place, has_cors, .. }) in lower.iter().zip(hosts) {
+        let mut apart = Vec::new();
+        for (host, Host { place, has_cors, listeners, .. }) in lower.iter().zip(hosts) {
             let is_covered = broad.is_empty() || broad.iter().any(|broad| is_below(host, broad));
             let key = (settings.namespace.clone(), host.clone());
             if host == "*" || !is_covered || taken.contains(&key) {
+                continue;
+            }
+            if !Listener::meet(&settings.listeners, listeners) {
+                apart.push((key, place));
                 continue;
             }
             if host.contains('.') && HostPattern::parse(host).is_ok() {
@@ -284,6 +296,13 @@ pub(crate) fn leave_alone(all: &mut Vec<Settings>, hosts: &[Host]) {
                 settings.add_other_host(host, place);
             }
         }
+        apart.retain(|(key, _)| !taken.contains(key));
+        settings.notes.extend(apart.into_iter().map(|((_, host), place)| {
+            let text = format!(
+                "the host `{host}` has other settings at another gateway, class or port, and a policy has none of these: it covers both"
+            );
+            Note::remark("", place, text)
+        }));
         if !alone.is_empty() {
             exceptions.push(settings.exception(alone));
         }
@@ -299,13 +318,6 @@ fn is_below(host: &str, rest: &str) -> bool {
 // === impl Object ===
 
 impl Object {
-    /// Whether a gateway serves both.
-    fn meets(&self, other: &Self) -> bool {
-        self.gateways.is_empty()
-            || other.gateways.is_empty()
-            || self.gateways.iter().any(|gateway| other.gateways.contains(gateway))
-    }
-
     fn has_cors(&self) -> bool {
         self.parts.iter().any(Part::has_cors)
     }
@@ -323,6 +335,7 @@ impl Object {
                 name: name.clone(),
                 place: self.place.clone(),
                 has_cors: part.has_cors(),
+                listeners: self.listeners.clone(),
             };
             part.hosts.iter().map(host)
         })

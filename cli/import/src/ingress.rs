@@ -164,7 +164,7 @@ impl Ingress<'_> {
             namespace: text(self.object, "/metadata/namespace").map(str::to_owned),
             place: self.place.clone(),
             created: created(self.object),
-            gateways: Vec::new(),
+            listeners: Vec::new(),
             parts,
             notes,
         })

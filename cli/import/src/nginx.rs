@@ -96,7 +96,12 @@ pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
         let has_cors = of_server.is_some();
         let (names, _) = hostnames(&server);
         let place = &directive.place;
-        hosts.extend(names.into_iter().map(|name| Host { name, place: place.clone(), has_cors }));
+        hosts.extend(names.into_iter().map(|name| Host {
+            name,
+            place: place.clone(),
+            has_cors,
+            listeners: server.listeners(),
+        }));
         let Candidates { origins: written, regexes, refused } = candidates(&server);
         let written = written.into_iter().chain(regexes.into_iter().map(|(regex, _)| regex));
         origins.extend(written.filter(|written| !refused.iter().any(|it| it.ends_with(written))));
@@ -184,6 +189,7 @@ fn of_server(
         notes,
         system,
         paths,
+        listeners: server.listeners(),
     }))
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct Settings {
     pub(crate) namespace: Option<String>,
     /// The hosts, where the settings have some.
     pub(crate) hostnames: Vec<String>,
+    /// The listeners that serve the hosts; none: all.
+    pub(crate) listeners: Vec<Listener>,
     /// The settings for the paths without a block of their own, first, and those with one.
     pub(crate) blocks: Vec<Block>,
     /// Remarks that become comments of the policy.
@@ -30,6 +32,17 @@ pub(crate) struct Settings {
     pub(crate) elsewhere: Vec<Elsewhere>,
     /// The status of a passed preflight, where the settings say it.
     pub(crate) success_status: Option<u16>,
+}
+
+/// A listener of a proxy; settings of one listener take nothing away from those of another.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Listener {
+    /// The gateway, the class of the controller, or the address.
+    pub(crate) of: String,
+    /// The name of its section; absent: all.
+    pub(crate) section: Option<String>,
+    /// The port; absent: all.
+    pub(crate) port: Option<u64>,
 }
 
 /// The settings for a path.
@@ -162,6 +175,30 @@ impl Settings {
     /// Whether their policy leaves its hosts alone.
     pub(crate) fn is_exception(&self) -> bool {
         self.blocks.iter().all(|block| block.layer.is_none())
+    }
+}
+
+// === impl Listener ===
+
+impl Listener {
+    /// All listeners of a gateway or of a class.
+    pub(crate) fn all_of(of: impl Into<String>) -> Self {
+        Self { of: of.into(), ..Self::default() }
+    }
+
+    /// Whether a listener serves both.
+    pub(crate) fn meet(some: &[Self], others: &[Self]) -> bool {
+        some.is_empty()
+            || others.is_empty()
+            || some.iter().any(|one| others.iter().any(|other| one.meets(other)))
+    }
+
+    fn meets(&self, other: &Self) -> bool {
+        let sections = self.section.as_ref().zip(other.section.as_ref());
+        let ports = self.port.zip(other.port);
+        self.of == other.of
+            && sections.is_none_or(|(one, other)| one == other)
+            && ports.is_none_or(|(one, other)| one == other)
     }
 }
 

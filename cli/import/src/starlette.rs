@@ -56,6 +56,7 @@ pub(crate) fn read(files: &[SourceFile], options: &Options) -> Result<Vec<Settin
     Ok(vec![Settings {
         success_status: None,
         elsewhere: Vec::new(),
+        listeners: Vec::new(),
         product: PRODUCT,
         name: "starlette".to_owned(),
         namespace: None,

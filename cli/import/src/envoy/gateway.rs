@@ -9,7 +9,7 @@ use crate::fields::{created, headers_of_cors, objects, seconds, text, texts, tru
 use crate::hosts::{Object, Order, Part, policies};
 use crate::layer::{Habits, Layer, Names, OriginRule};
 use crate::matches::{Beside, Match};
-use crate::settings::{Block, BlockPath, Conditions, Failure, Note, Settings};
+use crate::settings::{Block, BlockPath, Conditions, Failure, Listener, Note, Settings};
 
 const ROUTE: &str = "Gateway API's HTTPRoute, Envoy 1.40.0";
 const SECURITY_POLICY: &str = "Envoy Gateway's SecurityPolicy, Envoy 1.40.0";
@@ -54,9 +54,13 @@ fn of_route(object: &Value, file: &str) -> Result<Object, Failure> {
     }
     notes.extend(headers_of_cors(object, &place));
     let parents = object.pointer("/spec/parentRefs").and_then(Value::as_array);
-    let gateways = parents.into_iter().flatten().map(|parent| {
+    let listeners = parents.into_iter().flatten().map(|parent| {
         let of = text(parent, "/namespace").or(namespace).unwrap_or("default");
-        format!("{of}/{}", text(parent, "/name").unwrap_or_default())
+        Listener {
+            of: format!("{of}/{}", text(parent, "/name").unwrap_or_default()),
+            section: text(parent, "/sectionName").map(str::to_owned),
+            port: parent.get("port").and_then(Value::as_u64),
+        }
     });
     Ok(Object {
         product: ROUTE,
@@ -64,7 +68,7 @@ fn of_route(object: &Value, file: &str) -> Result<Object, Failure> {
         namespace: namespace.map(str::to_owned),
         place: place.clone(),
         created: created(object),
-        gateways: gateways.collect(),
+        listeners: listeners.collect(),
         parts: vec![Part { hosts: texts(object, "/spec/hostnames").unwrap_or_default(), matches }],
         notes,
     })

@@ -9,7 +9,7 @@ use crate::fields::{created, headers_of_cors, objects, seconds, text, texts, tru
 use crate::hosts::{Object, Order, Part, policies};
 use crate::layer::{Habits, Layer, OriginRule};
 use crate::matches::{Beside, Match, NoPrefix};
-use crate::settings::{BlockPath, Conditions, Failure, Note, Settings};
+use crate::settings::{BlockPath, Conditions, Failure, Listener, Note, Settings};
 
 const PRODUCT: &str = "Istio's VirtualService, Envoy 1.40.0";
 /// The fields of a `corsPolicy` that are read.
@@ -64,11 +64,11 @@ fn of_object(object: &Value, file: &str) -> Result<Object, Failure> {
     }
     notes.extend(headers_of_cors(object, &place));
     let gateways = texts(object, "/spec/gateways").unwrap_or_else(|| vec!["mesh".to_owned()]);
-    let gateways = gateways.into_iter().map(|gateway| match namespace {
+    let listeners = gateways.into_iter().map(|gateway| match namespace {
         Some(namespace) if gateway != "mesh" && !gateway.contains('/') => {
-            format!("{namespace}/{gateway}")
+            Listener::all_of(format!("{namespace}/{gateway}"))
         }
-        _ => gateway,
+        _ => Listener::all_of(gateway),
     });
     Ok(Object {
         product: PRODUCT,
@@ -76,7 +76,7 @@ fn of_object(object: &Value, file: &str) -> Result<Object, Failure> {
         namespace: namespace.map(str::to_owned),
         place,
         created: created(object),
-        gateways: gateways.collect(),
+        listeners: listeners.collect(),
         parts: vec![Part { hosts: texts(object, "/spec/hosts").unwrap_or_default(), matches }],
         notes,
     })

@@ -6,6 +6,7 @@ use regex_lite::{Regex, RegexBuilder};
 
 use super::syntax::Directive;
 use crate::exchange::{Answer, Exchange, Response, System};
+use crate::settings::Listener;
 
 /// The statuses for which `add_header` works without `always`.
 const STATUSES: [u16; 10] = [200, 201, 204, 206, 301, 302, 303, 304, 307, 308];
@@ -53,6 +54,29 @@ enum Flow {
 }
 
 // === impl Server ===
+
+impl Server {
+    /// Its ports and sockets; none: all, where a port is not read.
+    pub(super) fn listeners(&self) -> Vec<Listener> {
+        let port = |port| Listener { port: Some(port), ..Listener::default() };
+        let written = self.directives.iter().filter(|directive| directive.name == "listen");
+        let mut written = written.filter_map(|directive| directive.arguments.first()).peekable();
+        if written.peek().is_none() {
+            return vec![port(80)];
+        }
+        let listener = |address: &String| {
+            if address.starts_with("unix:") {
+                return Some(Listener::all_of(address));
+            }
+            let last = address.rsplit_once(':').map_or(address.as_str(), |(_, last)| last);
+            // An address such as `127.0.0.1`, `[::1]` or `localhost` has port 80.
+            let is_port =
+                last.starts_with(|c: char| c.is_ascii_digit()) && !last.contains(['.', ']']);
+            if is_port { last.parse().ok().map(port) } else { Some(port(80)) }
+        };
+        written.map(listener).collect::<Option<_>>().unwrap_or_default()
+    }
+}
 
 impl System for Server {
     fn answer(&self, exchange: &Exchange) -> Answer {
