@@ -354,6 +354,36 @@ fn a_canary_and_a_regex_of_ingress_nginx_are_those_of_their_host() {
 }
 
 #[test]
+fn an_ingress_of_another_class_takes_nothing_away() {
+    let root = "{path: /, pathType: Prefix}";
+    let with_class = |text: String, class: &str| {
+        text.replace("spec: {", &format!("spec: {{ingressClassName: {class}, "))
+    };
+    let cors = with_class(ingress("a", &SHARED, "api.example", root), "nginx");
+    let plain = ingress("b", &[], "api.example", root);
+    let annotated =
+        plain.replace("annotations: {}", "annotations: {kubernetes.io/ingress.class: traefik}");
+    for other in [with_class(plain.clone(), "traefik"), with_class(annotated, "nginx")] {
+        let (policy, said) = import("ingress-nginx", &format!("{other}{cors}"));
+        assert!(policy.contains("allowOrigins: - https://a.example"), "{said}{policy}");
+    }
+    for same in [plain.clone(), with_class(plain, "nginx")] {
+        let (policy, said) = import("ingress-nginx", &format!("{same}{cors}"));
+        assert!(policy.is_empty() && said.contains("the older object is first"), "{said}{policy}");
+    }
+    // Its paths, its regexes and its hosts neither.
+    let admin = "{path: /admin, pathType: Prefix}";
+    let regex = ingress("c", &[("use-regex", "true")], "api.example", admin);
+    let below = ingress("d", &SHARED, "*.shop.example", root);
+    let text = with_class(regex + &ingress("e", &[], "x.shop.example", root), "traefik")
+        + &cors
+        + &with_class(below, "nginx");
+    let (policies, _) = import("ingress-nginx", &text);
+    assert!(!policies.contains("mode: \"Off\""), "{policies}");
+    assert!(policies.contains("the host `x.shop.example` has other settings"), "{policies}");
+}
+
+#[test]
 fn objects_of_other_kinds_that_say_cors_are_named() {
     let route = http_route("a", "api.example", &format!("  - {GATEWAY_CORS}\n"));
     let other = "---\nkind: SecurityPolicy\nmetadata: {name: p}\nspec: {cors: {allowOrigins: ['https://b.example']}}\n";

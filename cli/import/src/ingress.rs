@@ -14,7 +14,7 @@ use crate::fields::{
 use crate::hosts::{Object, Order, Part, policies};
 use crate::layer::{Comparison, Habits, Layer, Names, OriginRule, Own, PlainOptions, Vary};
 use crate::matches::{Beside, Match, NoPrefix};
-use crate::settings::{BlockPath, Failure, Note, Settings};
+use crate::settings::{BlockPath, Failure, Listener, Note, Settings};
 
 const PRODUCT: &str = "ingress-nginx";
 const ANNOTATION: &str = "nginx.ingress.kubernetes.io/";
@@ -42,7 +42,7 @@ struct Ingress<'v> {
     place: String,
 }
 
-/// The hosts of all ingresses.
+/// The hosts of the ingresses of a class.
 struct Hosts {
     /// Those of rules.
     all: BTreeSet<String>,
@@ -65,9 +65,13 @@ pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
             ),
         })
         .collect();
-    let hosts = hosts(&ingresses);
-    let objects: Vec<Object> =
-        ingresses.iter().filter_map(|ingress| ingress.object(&hosts)).collect();
+    let mut of_classes: BTreeMap<Option<&str>, Hosts> = BTreeMap::new();
+    for ingress in &ingresses {
+        let class = ingress.class();
+        of_classes.entry(class).or_insert_with(|| hosts(&ingresses, class));
+    }
+    let object = |ingress: &Ingress<'_>| ingress.object(of_classes.get(&ingress.class())?);
+    let objects: Vec<Object> = ingresses.iter().filter_map(object).collect();
     let mut all = policies(&objects, Order::Longest)?;
     let Some(first) = all.first_mut() else {
         let place = files.first().map(|file| file.name.clone()).unwrap_or_default();
@@ -78,10 +82,15 @@ pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
     Ok(all)
 }
 
-fn hosts(ingresses: &[Ingress<'_>]) -> Hosts {
+/// The hosts of the ingresses that a controller of that class may serve.
+fn hosts(ingresses: &[Ingress<'_>], class: Option<&str>) -> Hosts {
     let mut hosts =
         Hosts { all: BTreeSet::new(), with_regexes: BTreeSet::new(), aliases: BTreeMap::new() };
-    let in_force = || ingresses.iter().filter(|ingress| !ingress.is_canary());
+    let is_served = |ingress: &&Ingress<'_>| {
+        !ingress.is_canary()
+            && class.zip(ingress.class()).is_none_or(|(class, other)| class == other)
+    };
+    let in_force = || ingresses.iter().filter(is_served);
     for ingress in in_force() {
         let has_regexes =
             ingress.is_true("use-regex") || ingress.annotation("rewrite-target").is_some();
@@ -125,6 +134,13 @@ impl Ingress<'_> {
         }
     }
 
+    /// The class of the controller that serves it, by the annotation, which is older and comes first; absent: unknown.
+    fn class(&self) -> Option<&str> {
+        let annotations = self.object.pointer("/metadata/annotations");
+        let annotation = annotations.and_then(|all| all.get("kubernetes.io/ingress.class"));
+        annotation.and_then(Value::as_str).or_else(|| text(self.object, "/spec/ingressClassName"))
+    }
+
     fn is_canary(&self) -> bool {
         self.is_true("canary")
     }
@@ -164,7 +180,7 @@ impl Ingress<'_> {
             namespace: text(self.object, "/metadata/namespace").map(str::to_owned),
             place: self.place.clone(),
             created: created(self.object),
-            listeners: Vec::new(),
+            listeners: self.class().map(Listener::all_of).into_iter().collect(),
             parts,
             notes,
         })
