@@ -384,6 +384,40 @@ fn an_ingress_of_another_class_takes_nothing_away() {
 }
 
 #[test]
+fn an_object_that_no_rule_says_leaves_the_others_their_policies() {
+    let regex = format!("  - match: [{{uri: {{regex: '/a.*'}}}}]\n    {ISTIO_CORS}\n");
+    let lost = virtual_service("two", "two.example", &regex);
+    let services = virtual_service("one", "one.example", &format!("  - {ISTIO_CORS}\n")) + &lost;
+    let cors = "typed_per_filter_config: {envoy.filters.http.cors: {allow_origin_string_match: [{exact: 'https://a.example'}]}}";
+    let lost_host = format!(
+        "- {{name: two, domains: ['two.example:*'], routes: [{{match: {{safe_regex: {{regex: '/a.*'}}}}, {cors}}}, {{match: {{prefix: /}}}}]}}\n"
+    );
+    let hosts =
+        format!("virtual_hosts:\n{lost_host}- {{name: one, domains: [one.example], {cors}}}\n");
+    for (from, text) in [("istio", services), ("envoy", hosts)] {
+        let (policies, report) = import(from, &text);
+        assert!(policies.contains("hostnames: - one.example"), "{from}: {report}");
+        assert_eq!(policies.matches("kind: CorsPolicy").count(), 1, "{from}: {policies}");
+        for want in [
+            "decide: every match with CORS has a regex for its path or conditions beside it",
+            "decide: `/a.*` is a regex",
+            " two)",
+        ] {
+            assert!(policies.contains(want), "{from}: {want}: {policies}");
+        }
+        let witness = "| allowed without credentials | refused | `GET /aa` `host: two.example` `origin: https://a.example` |";
+        assert!(report.contains(witness), "{from}: {report}");
+    }
+    for (from, text) in [("istio", lost), ("envoy", format!("virtual_hosts:\n{lost_host}"))] {
+        let (policies, said) = import(from, &text);
+        assert!(
+            policies.is_empty() && said.contains("there is no policy to write; `/a.*`"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn objects_of_other_kinds_that_say_cors_are_named() {
     let route = http_route("a", "api.example", &format!("  - {GATEWAY_CORS}\n"));
     let other = "---\nkind: SecurityPolicy\nmetadata: {name: p}\nspec: {cors: {allowOrigins: ['https://b.example']}}\n";

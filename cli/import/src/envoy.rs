@@ -12,7 +12,7 @@ use crate::expression::{Anchor, Expression};
 use crate::fields::{
     documents, headers_of_cors, of_other_kinds, seconds, split, text, texts, truth,
 };
-use crate::hosts::{Host, hostnames, leave_alone, nothing, without_port};
+use crate::hosts::{Host, Lost, hostnames, leave_alone, name_lost, without_port};
 use crate::layer::{Comparison, Habits, Layer, Names, OriginRule, Own, PlainOptions, Vary};
 use crate::matches::{Beside, Match, NoPrefix, arrange};
 use crate::settings::{Block, BlockPath, Conditions, Failure, Note, Settings};
@@ -57,19 +57,21 @@ const HABITS: Habits = Habits {
 /// Reads the virtual hosts of route configurations, wherever they stand in a document.
 pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
     let mut all = Vec::new();
+    let mut lost = Vec::new();
     for (file, document) in documents(files)? {
         let document = snake(document);
         let mut configurations = Vec::new();
         find(&document, "virtual_hosts", &mut configurations);
         let first = all.len();
         for configuration in configurations {
-            all.extend(of_configuration(configuration, &file)?);
+            all.extend(of_configuration(configuration, &file, &mut lost)?);
         }
         if let Some(settings) = all.get_mut(first) {
             settings.notes.extend(headers_of_cors(&document, &file));
             settings.notes.extend(without_filter(&document, &file));
         }
     }
+    name_lost(&mut all, lost)?;
     if all.is_empty() {
         let place = files.first().map(|file| file.name.clone()).unwrap_or_default();
         return Err(Failure::unreadable(
@@ -100,12 +102,16 @@ fn snake(value: Value) -> Value {
 }
 
 /// The virtual hosts of a configuration. A request has the one with its exact host, else the longest wildcard, else `*`.
-fn of_configuration(configuration: &Value, file: &str) -> Result<Vec<Settings>, Failure> {
+fn of_configuration(
+    configuration: &Value,
+    file: &str,
+    lost: &mut Vec<Lost>,
+) -> Result<Vec<Settings>, Failure> {
     let mut all = Vec::new();
     let mut hosts: Vec<Host> = Vec::new();
     let written = configuration.get("virtual_hosts").and_then(Value::as_array);
     for host in written.into_iter().flatten() {
-        let mut settings = of_virtual_host(host, own_policy(configuration), file)?;
+        let mut settings = of_virtual_host(host, own_policy(configuration), file, lost)?;
         let place = place(host, file);
         for name in texts(host, "/domains").unwrap_or_default() {
             let bare = without_port(&name);
@@ -155,6 +161,7 @@ fn of_virtual_host(
     host: &Value,
     outer: Option<&Value>,
     file: &str,
+    lost: &mut Vec<Lost>,
 ) -> Result<Option<Settings>, Failure> {
     let mut notes = Vec::new();
     let name = text(host, "/name").unwrap_or("envoy");
@@ -193,10 +200,14 @@ fn of_virtual_host(
     if !blocks.iter().any(|block| block.path.is_none()) {
         blocks.push(Block { path: None, layer: own });
     }
-    if blocks.iter().all(|block| block.layer.is_none()) {
-        return if is_shared { Err(nothing(&place, &notes)) } else { Ok(None) };
-    }
     let domains = texts(host, "/domains").unwrap_or_default();
+    if blocks.iter().all(|block| block.layer.is_none()) {
+        if is_shared {
+            let elsewhere = elsewhere.into_iter().map(|it| it.at(&domains)).collect();
+            lost.push(Lost { place, notes, elsewhere });
+        }
+        return Ok(None);
+    }
     let hostnames = hostnames(&domains, &place, &mut notes);
     let mut settings =
         blocks::settings(PRODUCT, &object_name(name), None, hostnames, blocks, notes);

@@ -12,6 +12,10 @@ use crate::settings::{Block, BlockPath, Conditions, Elsewhere, Failure, Listener
 /// The remark on settings without a host.
 pub(crate) const NO_HOST: &str = "the settings name no host: the policy covers every host of its namespace; import again with --host";
 
+/// The remark on settings that are left out as a whole.
+const NO_RULE: &str = "every match with CORS has a regex for its path or conditions beside it, and a rule has a path alone: there is no \
+                       policy to write";
+
 /// An object with routes, such as an `Ingress`.
 #[derive(Clone, Debug)]
 pub(crate) struct Object {
@@ -55,18 +59,21 @@ pub(crate) enum Order {
 pub(crate) fn policies(objects: &[Object], order: Order) -> Result<Vec<Settings>, Failure> {
     let mut all = Vec::new();
     let mut orphans = Vec::new();
+    let mut lost = Vec::new();
     for (at, object) in objects.iter().enumerate() {
         let mut own = Vec::new();
         let mut left_out = Vec::new();
+        let mut elsewhere = Vec::new();
         for part in object.parts.iter().filter(|part| part.has_cors()) {
             for group in groups(objects, at, part) {
-                own.push(settings(objects, at, &group, order, &mut left_out));
+                own.push(settings(objects, at, &group, order, &mut left_out, &mut elsewhere));
             }
         }
         let is_one = own.len() == 1;
         let mut own: Vec<Settings> = own.into_iter().flatten().collect();
         if own.is_empty() && object.is_unsayable() {
-            return Err(nothing(&object.place, &left_out));
+            lost.push(Lost { place: object.place.clone(), notes: left_out, elsewhere });
+            continue;
         }
         for settings in own.iter_mut().filter(|_| !is_one) {
             if let Some(host) = settings.hostnames.first() {
@@ -80,6 +87,7 @@ pub(crate) fn policies(objects: &[Object], order: Order) -> Result<Vec<Settings>
         }
         all.extend(own);
     }
+    name_lost(&mut all, lost)?;
     let lone = objects.iter().filter(|object| !object.has_cors());
     orphans.extend(lone.flat_map(|object| object.notes.clone()));
     if let Some(first) = all.first_mut() {
@@ -103,6 +111,16 @@ pub(crate) struct Host {
     pub(crate) has_cors: bool,
     /// The listeners that serve it; none: all.
     pub(crate) listeners: Vec<Listener>,
+}
+
+/// Settings with CORS that no rule says.
+pub(crate) struct Lost {
+    /// Their place.
+    pub(crate) place: String,
+    /// The remarks on them.
+    pub(crate) notes: Vec<Note>,
+    /// Requests that they answer.
+    pub(crate) elsewhere: Vec<Elsewhere>,
 }
 
 /// The hosts of a part of an object, with the parts of others that have them too.
@@ -155,6 +173,7 @@ fn settings(
     group: &Group<'_>,
     order: Order,
     left_out: &mut Vec<Note>,
+    lost: &mut Vec<Elsewhere>,
 ) -> Option<Settings> {
     let object = objects.get(at)?;
     let mut parts: Vec<(&Object, usize, &[Match])> = vec![(object, at, &group.part.matches)];
@@ -179,6 +198,7 @@ fn settings(
     blocks.retain(|block| block.layer.is_none() || is_own(block));
     if blocks.iter().all(|block| block.layer.is_none()) {
         left_out.extend(notes);
+        lost.extend(elsewhere.into_iter().map(|it| it.at(&group.hosts)));
         return None;
     }
     if group.hosts.is_empty() {
@@ -221,15 +241,21 @@ fn ordered<'m>(parts: impl Iterator<Item = &'m [Match]>, order: Order) -> Vec<Ma
     first
 }
 
-/// The refusal of settings that are left out as a whole.
-pub(crate) fn nothing(place: &str, notes: &[Note]) -> Failure {
-    let mut text = "every match with CORS has a regex for its path or conditions beside it, and a rule has a path alone: there is no \
-                    policy to write"
-        .to_owned();
-    for note in notes.iter().filter(|note| note.decide) {
-        text = format!("{text}; {}", note.text);
+/// Names settings that no rule says at the first policy; without a policy they are the failure.
+pub(crate) fn name_lost(all: &mut [Settings], lost: Vec<Lost>) -> Result<(), Failure> {
+    for Lost { place, notes, elsewhere } in lost {
+        let Some(first) = all.first_mut() else {
+            let mut text = NO_RULE.to_owned();
+            for note in notes.iter().filter(|note| note.decide) {
+                text = format!("{text}; {}", note.text);
+            }
+            return Err(Failure::unreadable(place, text));
+        };
+        first.notes.push(Note::decide("", &place, NO_RULE));
+        first.notes.extend(notes);
+        first.elsewhere.extend(elsewhere);
     }
-    Failure::unreadable(place, text)
+    Ok(())
 }
 
 /// The hosts that `hostnames` can have, without ports, and a remark on each of the others.
@@ -347,6 +373,17 @@ impl Object {
 impl Part {
     fn has_cors(&self) -> bool {
         self.matches.iter().any(|it| it.layer.is_some())
+    }
+}
+
+// === impl Elsewhere ===
+
+impl Elsewhere {
+    /// The request at one of these hosts; none: any.
+    pub(crate) fn at(mut self, hosts: &[String]) -> Self {
+        let host = || hosts.first().map_or("*", |host| without_port(host)).replace('*', "a");
+        self.conditions.authority.get_or_insert_with(host);
+        self
     }
 }
 
