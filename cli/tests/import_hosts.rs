@@ -418,6 +418,38 @@ fn an_object_that_no_rule_says_leaves_the_others_their_policies() {
 }
 
 #[test]
+fn texts_of_others_stay_in_their_line() {
+    let text = r#"virtual_hosts:
+- name: "a\nspec: {x: y}\u2028\e[31m"
+  domains: ["api.example", "x\0y\x7f"]
+  typed_per_filter_config:
+    envoy.filters.http.cors:
+      allow_origin_string_match: [{exact: "https://a.example"}, {exact: "https://b.example\r\n::error::\e[31m"}]
+      allow_methods: "GET,\x7f"
+  routes: [{match: {prefix: "/a\x7f\x9b"}, typed_per_filter_config: {envoy.filters.http.cors: {disabled: true}}}, {match: {prefix: /}}]
+"#;
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("envoy.yaml"), text).unwrap();
+    let corsward = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_corsward"));
+        command.current_dir(folder.path()).args(arguments).output().unwrap()
+    };
+    let output = corsward(&["import", "envoy", "envoy.yaml", "--report", "report.md"]);
+    fs::write(folder.path().join("policy.yaml"), &output.stdout).unwrap();
+    let policy = String::from_utf8(output.stdout).unwrap();
+    let report = fs::read_to_string(folder.path().join("report.md")).unwrap();
+    assert!(policy.contains("virtual host a\\nspec: {x:"), "{policy}");
+    assert!(policy.contains("`https://b.example\\r\\n::error::\\u{1b}[31m`"), "{policy}");
+    assert!(report.contains("`GET /a\\u{7f}\\u{9b}`"), "{report}");
+    for text in [&policy, &report] {
+        let raw = |c: char| c.is_control() && c != '\n' || c == '\u{2028}';
+        assert!(!text.contains(raw), "{text:?}");
+    }
+    let said = corsward(&["check", "policy.yaml"]);
+    assert_eq!(said.status.code(), Some(0), "{}", String::from_utf8_lossy(&said.stdout));
+}
+
+#[test]
 fn objects_of_other_kinds_that_say_cors_are_named() {
     let route = http_route("a", "api.example", &format!("  - {GATEWAY_CORS}\n"));
     let other = "---\nkind: SecurityPolicy\nmetadata: {name: p}\nspec: {cors: {allowOrigins: ['https://b.example']}}\n";

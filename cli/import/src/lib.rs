@@ -23,6 +23,7 @@ mod layer;
 mod manifest;
 mod matches;
 mod nginx;
+mod one_line;
 mod probe;
 mod proxy;
 mod python;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use corsward_api::v1alpha1 as api;
 use corsward_policy::draft::PolicyId;
 
+use crate::one_line::{one_line, quoted};
 use crate::settings::Note;
 
 /// Writes a policy; where it does not fit a line, a comment has several.
@@ -111,12 +112,12 @@ fn scalar(text: &str) -> String {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "-./:_".contains(c))
         && !text.ends_with(':')
         && !WORDS.contains(&text.to_ascii_lowercase().as_str());
-    if is_bare { text.to_owned() } else { serde_json::Value::from(text).to_string() }
+    if is_bare { text.to_owned() } else { quoted(text) }
 }
 
 fn comment(text: &mut String, indent: &str, remark: &str) {
     let mut line = format!("{indent}#");
-    for word in remark.split_whitespace() {
+    for word in one_line(remark).split_whitespace() {
         if line.len().saturating_add(word.len()) > WIDTH && line.trim() != "#" {
             text.push_str(&line);
             text.push('\n');

@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
+use crate::one_line::one_line;
 use crate::report::{Effect, Report};
 
 /// Writes the report.
 pub(super) fn write(report: &Report) -> String {
     let Report { from, policy, requests, classes, cases } = report;
     let equal = cases.iter().filter(|case| case.differences.is_empty()).count();
-    let mut text = format!("# Difference report: {from} and the policy `{policy}`\n\n");
+    let mut text = format!("# Difference report: {from} and the policy `{}`\n\n", one_line(policy));
     let _ = writeln!(
         text,
         "{requests} requests at the boundaries of the settings were judged by both, as a browser judges the answers: {equal} alike.\n"
@@ -30,7 +31,7 @@ pub(super) fn write(report: &Report) -> String {
             let witness: Vec<String> = class
                 .witness
                 .iter()
-                .map(|line| format!("`{}`", line.replace('|', "\\|")))
+                .map(|line| format!("`{}`", one_line(line).replace('|', "\\|")))
                 .collect();
             let at = reasons.iter().position(|why| *why == class.why).unwrap_or_else(|| {
                 reasons.push(class.why);
@@ -41,8 +42,8 @@ pub(super) fn write(report: &Report) -> String {
                 "| {} ({}) | {} | {} | {} | {} |",
                 class.aspect,
                 at.saturating_add(1),
-                class.old,
-                class.new,
+                one_line(&class.old),
+                one_line(&class.new),
                 witness.join(" "),
                 class.requests
             );
