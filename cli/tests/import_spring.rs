@@ -154,3 +154,28 @@ fn a_pattern_that_is_no_prefix_has_a_witness_in_the_report() {
         assert!(report.contains(&want), "{want}: {report}");
     }
 }
+
+#[test]
+fn a_pattern_behind_a_prefix_that_has_its_paths_is_not_in_force() {
+    let text = |first: &str, second: &str| {
+        format!(
+            "{ROOT}:\n  '[{first}]': {{allowed-origins: ['https://a.example']}}\n  '[{second}]': {{allowed-origins: ['https://b.example']}}\n"
+        )
+    };
+    for (first, second, is_hidden) in [
+        ("/api/**", "/api/*/x", true),
+        ("/api/**", "/api/v?/**", true),
+        ("/api/**", "/api*/x", false),
+        ("/api", "/api/{n}", false),
+        ("/**", "/a?c/**", true),
+    ] {
+        let (policy, report) = import(&[&text(first, second)], &[]);
+        let note = format!("`[{second}]` is left out: a pattern before it matches all its paths");
+        assert_eq!(policy.contains(&note), is_hidden, "{first} {second}: {policy}");
+        assert_eq!(report.contains("https://b.example"), !is_hidden, "{first} {second}: {report}");
+    }
+    // The path of the witness is one that the first pattern does not have.
+    let (policy, report) = import(&[&text("/a/**", "/*/x")], &[]);
+    assert!(policy.contains("decide: `[/*/x]` is no prefix"), "{policy}");
+    assert!(!report.contains("`GET /a/x`"), "{report}");
+}

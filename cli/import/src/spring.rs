@@ -84,13 +84,18 @@ pub(crate) fn read(files: &[SourceFile], options: &Options) -> Result<Vec<Settin
         resolve(&mut cors, options, &all, &place, &mut notes);
         match path(&pattern) {
             Ok(path) => blocks.extend(block(&pattern, path, &cors, &place, &blocks, &mut notes)?),
-            Err(NoPrefix(path)) if blocks.iter().all(|block| block.path.is_some()) => {
+            Err(NoPrefix(_)) if is_hidden(folder(&pattern).as_ref(), &blocks) => {
+                notes.push(hidden(&pattern, &place));
+            }
+            Err(NoPrefix(path)) => {
                 let text = format!("`{pattern}` is no prefix: write the rules that it means");
                 notes.push(Note::decide("", &place, text));
                 let layer = Some(layer(&cors, &place, &mut notes)?);
-                elsewhere.push(Elsewhere { conditions: Conditions::default(), path, layer });
+                // A path that a pattern before it matches says nothing of this one.
+                if !is_hidden(Some(&BlockPath::Exact(path.clone())), &blocks) {
+                    elsewhere.push(Elsewhere { conditions: Conditions::default(), path, layer });
+                }
             }
-            Err(NoPrefix(_)) => notes.push(hidden(&pattern, &place)),
         }
     }
     for (pointer, name) in OTHERS {
@@ -132,7 +137,7 @@ fn block(
     before: &[Block],
     notes: &mut Vec<Note>,
 ) -> Result<Option<Block>, Failure> {
-    if before.iter().any(|earlier| covers(earlier.path.as_ref(), path.as_ref())) {
+    if is_hidden(path.as_ref(), before) {
         notes.push(hidden(pattern, place));
         return Ok(None);
     }
@@ -240,6 +245,13 @@ fn path(pattern: &str) -> Result<Option<BlockPath>, NoPrefix> {
     }
 }
 
+/// The folder of all paths that a pattern matches; absent: every path.
+fn folder(pattern: &str) -> Option<BlockPath> {
+    let path = pattern.trim_start_matches('[');
+    let literal = path.split(['*', '?', '{']).next().unwrap_or_default();
+    literal.rsplit_once('/').and_then(|(folder, _)| blocks::prefix(folder))
+}
+
 /// A path that a pattern matches, where its variables have no regex.
 fn sample(pattern: &str) -> String {
     let mut sample = String::new();
@@ -253,9 +265,12 @@ fn sample(pattern: &str) -> String {
     sample.replace("**", "a").replace(['*', '?'], "a")
 }
 
-/// Whether one path covers all of another.
-fn covers(one: Option<&BlockPath>, other: Option<&BlockPath>) -> bool {
-    one.is_none_or(|one| other.is_some_and(|other| one.hides(other)))
+/// Whether an earlier block covers all of a path.
+fn is_hidden(path: Option<&BlockPath>, before: &[Block]) -> bool {
+    before.iter().any(|earlier| match &earlier.path {
+        None => true,
+        Some(earlier) => path.is_some_and(|path| earlier.hides(path)),
+    })
 }
 
 fn layer(cors: &Value, place: &str, notes: &mut Vec<Note>) -> Result<Layer, Failure> {
