@@ -265,3 +265,32 @@ fn no_page_reads_a_redirect_that_the_browser_follows() {
     );
     assert_eq!(read["result"], "readable");
 }
+
+#[test]
+fn a_command_beside_cors_and_one_of_two_pages_are_refused() {
+    let answer = "HTTP/1.1 200 OK\naccess-control-allow-origin: *\n";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("answer.txt");
+    std::fs::write(&file, answer).unwrap();
+    let args = ["--response", file.to_str().unwrap(), "--curl", "-"];
+    let origin = "-H 'origin: https://app.example'";
+    for (more, want) in [
+        ("-H 'sec-fetch-mode: no-cors'", "has the mode `no-cors`: it is no matter of CORS"),
+        ("-H 'Sec-Fetch-Mode: navigate'", "has the mode `navigate`: it is no matter of CORS"),
+        (
+            "-H 'Origin: https://b.example'",
+            "two headers `origin`, `https://app.example` and `https://b.example`",
+        ),
+    ] {
+        let output = run(&args, &format!("curl {API} {origin} {more}"));
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.contains(want), "{more}: {error}");
+        assert_eq!(output.status.code(), Some(2), "{more}");
+    }
+    let read = format!("curl {API} {origin} {origin} -H 'sec-fetch-mode: cors' --url-query a=b");
+    let report = report(&args, &read);
+    assert_eq!(
+        (&report["result"], &report["request"]["url"]),
+        (&json!("readable"), &json!(format!("{API}?a=b")))
+    );
+}

@@ -1,6 +1,6 @@
 //! Asked request: a page's request, put together from the arguments, a copied cURL command and a HAR.
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use corsward_browser::{CredentialsMode, HeaderLine, PageOrigin, PageRequest};
 use url::Url;
 
@@ -101,6 +101,11 @@ pub(crate) fn header(text: &str) -> anyhow::Result<HeaderLine> {
         bail!("`{text}` is no header; write `Name: value`");
     };
     Ok((name.trim().to_owned(), value.trim().as_bytes().to_vec()))
+}
+
+/// The error about a record of a request that no CORS check follows, such as a navigation or an image.
+pub(super) fn beside_cors(request: &str, mode: &str) -> anyhow::Error {
+    anyhow!("{request} has the mode `{mode}`: it is no matter of CORS")
 }
 
 /// Headers that browsers add by themselves, for their caches, their protocols and the user's settings. A page may set a few of them too, which

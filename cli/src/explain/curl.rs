@@ -2,8 +2,9 @@
 
 use anyhow::{Context as _, bail};
 use corsward_browser::HeaderLine;
+use url::form_urlencoded::byte_serialize;
 
-use super::asked::{Asked, header};
+use super::asked::{Asked, beside_cors, header};
 use super::words;
 
 /// Reads a command, of a POSIX shell or of `cmd` on Windows.
@@ -34,6 +35,8 @@ enum Effect {
     Referrer,
     Authorization,
     Url,
+    /// A part of the URL's query.
+    Query,
     /// A body, whose content is of no matter to CORS.
     Body,
     Json,
@@ -48,13 +51,14 @@ enum Effect {
 }
 
 /// The options by their names, the short one first.
-const OPTIONS: [(&str, &[&str], Effect); 13] = [
+const OPTIONS: [(&str, &[&str], Effect); 14] = [
     ("H", &["header"], Effect::Header),
     ("X", &["request"], Effect::Method),
     ("b", &["cookie"], Effect::Cookie),
     ("e", &["referer"], Effect::Referrer),
     ("u", &["user", "oauth2-bearer", "aws-sigv4"], Effect::Authorization),
     ("", &["url"], Effect::Url),
+    ("", &["url-query"], Effect::Query),
     (
         "dF",
         &["data", "data-raw", "data-binary", "data-ascii", "data-urlencode", "form", "form-string"],
@@ -117,7 +121,6 @@ const OPTIONS: [(&str, &[&str], Effect); 13] = [
             "trace",
             "trace-ascii",
             "unix-socket",
-            "url-query",
             "user-agent",
             "write-out",
         ],
@@ -201,6 +204,8 @@ struct Read {
     is_get: bool,
     is_json: bool,
     data: Vec<String>,
+    /// The parts that the URL's query gets.
+    query: Vec<String>,
 }
 
 // === impl Effect ===
@@ -282,6 +287,7 @@ impl Read {
             Effect::Referrer => add("referer", value),
             Effect::Authorization => add("authorization", "Basic".to_owned()),
             Effect::Url => self.take_url(value)?,
+            Effect::Query => self.query.push(query_part(&value)?),
             Effect::Body => {
                 self.implied.get_or_insert("POST");
                 self.data.push(value);
@@ -300,11 +306,20 @@ impl Read {
 
     /// The page's request.
     fn asked(self) -> anyhow::Result<Asked> {
-        let Self { url, method, mut headers, implied, is_get, is_json, data } = self;
+        let Self { url, method, mut headers, implied, is_get, is_json, data, mut query } = self;
         let mut url = url.context("the command has no URL")?;
         if is_get && !data.is_empty() {
-            url.push(if url.contains('?') { '&' } else { '?' });
-            url.push_str(&data.join("&"));
+            query.extend(data);
+        }
+        for part in query {
+            url = with_query(&url, &part);
+        }
+        if let [first, other, ..] = values_of(&headers, "origin").as_slice() {
+            bail!("the command has two headers `origin`, `{first}` and `{other}`: give one");
+        }
+        let modes = values_of(&headers, "sec-fetch-mode");
+        if let Some(mode) = modes.iter().find(|mode| **mode != "cors") {
+            return Err(beside_cors("the command's request", mode));
         }
         let implied = implied.filter(|implied| !is_get || *implied == "HEAD").unwrap_or("GET");
         for name in ["content-type", "accept"].iter().filter(|_| is_json) {
@@ -315,6 +330,44 @@ impl Read {
         }
         Ok(Asked::of_record(&url, method.as_deref().unwrap_or(implied), headers))
     }
+}
+
+/// The part of a query that `--url-query` adds: the value behind `=` is encoded, and all of it behind a `+` stays as it is.
+fn query_part(value: &str) -> anyhow::Result<String> {
+    if let Some(raw) = value.strip_prefix('+') {
+        return Ok(raw.to_owned());
+    }
+    let (name, content) = value.split_once('=').unwrap_or(("", value));
+    if !value.contains('=') && value.contains('@') {
+        bail!(
+            "`--url-query {value}` has the text of a file, which is not read: write the text itself"
+        );
+    }
+    let content: String = byte_serialize(content.as_bytes()).collect();
+    Ok(if name.is_empty() { content } else { format!("{name}={content}") })
+}
+
+/// The URL with that part at the end of its query. The fragment, which no request has, is left out.
+fn with_query(url: &str, part: &str) -> String {
+    let url = url.split_once('#').map_or(url, |(url, _)| url);
+    let separator = match url.split_once('?') {
+        None => "?",
+        Some((_, query)) if query.is_empty() || query.ends_with('&') => "",
+        Some(_) => "&",
+    };
+    format!("{url}{separator}{part}")
+}
+
+/// The different values of a header, in their order.
+fn values_of(headers: &[HeaderLine], name: &str) -> Vec<String> {
+    let lines = headers.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name));
+    let mut values = Vec::new();
+    for value in lines.map(|(_, value)| String::from_utf8_lossy(value).into_owned()) {
+        if !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    values
 }
 
 #[cfg(test)]
@@ -373,6 +426,14 @@ mod tests {
         }
         let asked = read("curl -G -d a=1 --data-urlencode b=2 'https://a.example/'").unwrap();
         assert_eq!(asked.url.as_deref(), Some("https://a.example/?a=1&b=2"));
+        for (options, url) in [
+            ("--url-query a=b", "https://a.example/?a=b"),
+            ("--url-query 'a=b c&d' --url-query x", "https://a.example/?a=b+c%26d&x"),
+            ("--url-query '+a=%20' -G -d c=d", "https://a.example/?a=%20&c=d"),
+        ] {
+            let asked = read(&format!("curl https://a.example/#part {options}")).unwrap();
+            assert_eq!(asked.url.as_deref(), Some(url), "{options}");
+        }
         let asked = read("curl -e https://app.example/cart https://a.example/").unwrap();
         assert_eq!(asked.origin.as_deref(), Some("https://app.example"));
     }
@@ -380,6 +441,22 @@ mod tests {
     #[test]
     fn a_command_that_is_none_is_refused() {
         for (command, want) in [
+            (
+                "curl https://a.example -H 'Sec-Fetch-Mode: no-cors'",
+                "the command's request has the mode `no-cors`: it is no matter of CORS",
+            ),
+            (
+                "curl https://a.example -H 'sec-fetch-mode: navigate'",
+                "the command's request has the mode `navigate`: it is no matter of CORS",
+            ),
+            (
+                "curl https://a.example -H 'origin: https://b.example' -H 'Origin: https://c.example'",
+                "the command has two headers `origin`, `https://b.example` and `https://c.example`: give one",
+            ),
+            (
+                "curl https://a.example --url-query @file",
+                "`--url-query @file` has the text of a file, which is not read: write the text itself",
+            ),
             ("wget https://a.example", "the command does not begin with `curl`"),
             ("curl 'https://a.example", "a quote of the command is not closed"),
             ("curl -s", "the command has no URL"),
