@@ -294,3 +294,69 @@ fn a_command_beside_cors_and_one_of_two_pages_are_refused() {
         (&json!("readable"), &json!(format!("{API}?a=b")))
     );
 }
+
+#[test]
+fn a_request_of_a_har_is_the_one_that_is_asked() {
+    let evil = ("Origin", "https://evil.example");
+    let preflight = [ORIGIN, ("Access-Control-Request-Method", "PUT")];
+    let allows = [SHARED[0], SHARED[1], ("access-control-allow-methods", "PUT")];
+    let har = har(&[
+        entry(1, "GET", API, &[evil], 200, &[]),
+        entry(2, "GET", API, &[ORIGIN], 200, &SHARED),
+        entry(3, "OPTIONS", API, &preflight, 204, &allows),
+        entry(4, "PUT", API, &[ORIGIN], 200, &SHARED),
+        entry(5, "GET", API, &[evil], 200, &[]),
+    ]);
+    for (args, origin, method, result) in [
+        (&[][..], "https://evil.example", "GET", "blocked"),
+        (&["--origin", "https://app.example"], "https://app.example", "GET", "readable"),
+        (
+            &["--origin", "https://app.example/cart", "--url", API],
+            "https://app.example",
+            "GET",
+            "readable",
+        ),
+        (&["--origin", "https://evil.example"], "https://evil.example", "GET", "blocked"),
+        (&["-X", "put"], "https://app.example", "PUT", "readable"),
+    ] {
+        let report = report(&[&["--response", "-"], args].concat(), &har);
+        assert_eq!(report["request"]["origin"], origin, "{args:?}");
+        assert_eq!(
+            report["request"]["method"].as_str().map(str::to_uppercase).as_deref(),
+            Some(method),
+            "{args:?}"
+        );
+        assert_eq!(report["result"], result, "{args:?}");
+    }
+    let has = "the HAR has no such request; it has `GET https://api.example/items` from https://evil.example, \
+               `GET https://api.example/items` from https://app.example, `PUT https://api.example/items` from https://app.example\n";
+    for args in [
+        &["-X", "DELETE"][..],
+        &["-X", "PUT", "--origin", "https://evil.example"],
+        &["--origin", "https://other.example", "--url", API],
+        &["--url", "https://api.example/other"],
+    ] {
+        let output = run(&[&["--response", "-"], args].concat(), &har);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.ends_with(has), "{args:?}: {error}");
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+    }
+}
+
+#[test]
+fn a_304_without_the_headers_leaves_the_answer_to_the_stored_response() {
+    let stored = entry(1, "GET", API, &[ORIGIN], 304, &[]);
+    let other = entry(2, "GET", "https://api.example/other", &[ORIGIN], 200, &[]);
+    let unknown = report(&["--response", "-"], &har(std::slice::from_ref(&stored)));
+    assert_eq!((codes(&unknown), &unknown["result"]), (vec![], &json!("unknown")));
+    let conclusion = unknown["steps"][2]["conclusion"].as_str().unwrap();
+    assert!(
+        conclusion.contains("304: the browser checks the response that it has stored"),
+        "{conclusion}"
+    );
+    // It is no failure that comes before the others.
+    let failed = report(&["--response", "-"], &har(&[stored, other]));
+    assert_eq!(failed["request"]["url"], "https://api.example/other");
+    let told = entry(1, "GET", API, &[ORIGIN], 304, &SHARED);
+    assert_eq!(report(&["--response", "-"], &har(&[told]))["result"], "readable");
+}

@@ -201,7 +201,11 @@ fn line(name: &str, value: &str) -> HeaderLine {
 }
 
 /// Fetch, "normalize" a method, after the refusals of `Request`.
-fn normalized_method(method: &str) -> Result<String, NotSent> {
+///
+/// # Errors
+///
+/// Fails for a method that `fetch` refuses.
+pub fn normalized_method(method: &str) -> Result<String, NotSent> {
     if !is_token(method.as_bytes()) {
         return Err(NotSent::InvalidMethod(method.to_owned()));
     }

@@ -36,7 +36,7 @@ pub(super) fn read(
     if let Some(file) = response {
         let text = text(file)?;
         let read = if text.starts_with('{') {
-            har::read(&text, asked.url.as_deref())
+            har::read(&text, asked)
         } else {
             transcript::read(&text).map(|transcript| of_both(transcript, asked))
         };

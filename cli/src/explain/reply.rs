@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use corsward_browser::HeaderLine;
+use corsward_browser::{HeaderLine, combined};
 use corsward_policy::verdict::Outcome;
 use corsward_policy::{PolicyId, Refusal};
 use serde::Serialize;
@@ -64,6 +64,15 @@ pub(crate) struct Reply {
     pub(crate) outcome: Option<Outcome>,
     /// The answer holds for an upstream that answers 200 without a header of CORS.
     pub(crate) is_assumed: bool,
+}
+
+// === impl Answer ===
+
+impl Answer {
+    /// Does the browser check the response that it has stored, without a word of this answer about the origin?
+    pub(super) fn is_of_stored(&self) -> bool {
+        self.status == 304 && combined(&self.headers, "access-control-allow-origin").is_none()
+    }
 }
 
 // === impl Reply ===

@@ -8,6 +8,9 @@ use super::live::Live;
 use super::proxy::Proxy;
 use super::reply::{Answer, Capture, Reply};
 
+/// The reason why a 304 alone decides nothing (Fetch, "HTTP-network-or-cache fetch").
+const OF_STORED: &str = "the answer is 304: the browser checks the response that it has stored, which the capture does not have";
+
 /// A source of answers.
 pub(super) enum Server {
     Policies(Proxy),
@@ -33,7 +36,12 @@ impl Server {
         match self {
             Self::Captured(captured) => {
                 let capture = captured.lacks(page, sent, "--response");
-                of_capture(captured.request.as_ref(), capture)
+                match &captured.request {
+                    Some(answer) if answer.is_of_stored() => {
+                        Reply { unknown: OF_STORED, capture, ..Reply::default() }
+                    }
+                    answer => of_capture(answer.as_ref(), capture),
+                }
             }
             Self::Live(live) if live.may_send(sent) => live.ask(page, sent),
             Self::Live(_) => Reply {

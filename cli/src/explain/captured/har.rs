@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context as _, bail};
-use corsward_browser::plan::plan;
-use corsward_browser::{CorsRequest, CorsResponse, HeaderLine, cors_check};
+use anyhow::{Context as _, anyhow};
+use corsward_browser::plan::{normalized_method, plan};
+use corsward_browser::{CorsRequest, CorsResponse, HeaderLine, PageOrigin, cors_check};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use url::Url;
 
 use super::Captured;
-use crate::explain::asked::{Asked, is_of_browser, origin_of};
+use crate::explain::asked::{Asked, beside_cors, is_of_browser, origin_of};
 use crate::explain::code::BesideCors;
 use crate::explain::csp;
 use crate::explain::diagnosis::Diagnosis;
@@ -75,27 +75,36 @@ const ERRORS: [(&str, BesideCors); 9] = [
     ("net::ERR_BLOCKED_BY_PRIVATE_NETWORK_ACCESS_CHECKS", BesideCors::LocalNetwork),
 ];
 
-/// Reads the page's request to `url`, or the first cross-origin one that fails, or the first cross-origin one.
-pub(super) fn read(text: &str, url: Option<&str>) -> anyhow::Result<Captured> {
+/// Most requests that an error lists.
+const MOST_LISTED: usize = 10;
+
+/// Reads the request that is asked, by its URL, method and page, or the first cross-origin one; of several, the first that fails.
+pub(super) fn read(text: &str, asked: &Asked) -> anyhow::Result<Captured> {
     let har: Har = serde_json::from_str(text).context("the file is no HAR")?;
     let entries = har.log.entries;
-    let wanted = url.and_then(without_fragment);
-    let is_wanted = |entry: &&Entry| match &wanted {
+    let wanted = Wanted::of(asked)?;
+    let is_place = |entry: &&Entry| match &wanted.url {
         Some(url) => entry.url().as_ref() == Some(url) && !entry.is_preflight(),
         None => entry.is_cross_origin() && !entry.is_preflight(),
     };
-    let meant: Vec<&Entry> = entries.iter().filter(is_wanted).collect();
+    let there: Vec<&Entry> = entries.iter().filter(is_place).collect();
+    let meant: Vec<&Entry> = there.iter().copied().filter(|it| wanted.is_request(it)).collect();
     let candidates: Vec<&Entry> = meant.iter().copied().filter(|it| it.mode() == "cors").collect();
     let failed = candidates.iter().find(|it| it.is_cross_origin() && it.is_hidden());
     let Some(entry) = failed.or(candidates.first()) else {
-        match (url, meant.first()) {
-            (Some(url), Some(other)) => bail!(
-                "the HAR's request to `{url}` has the mode `{}`: it is no matter of CORS",
-                other.mode()
-            ),
-            (Some(url), None) => bail!("the HAR has no request to `{url}`"),
-            (None, _) => bail!("the HAR has no cross-origin request; name one with `--url`"),
-        }
+        return Err(match (&asked.url, meant.first(), there.as_slice()) {
+            (Some(url), Some(other), _) => {
+                beside_cors(&format!("the HAR's request to `{url}`"), other.mode())
+            }
+            (None, Some(_), _) | (None, None, []) => {
+                anyhow!("the HAR has no cross-origin request; name one with `--url`")
+            }
+            (_, None, there) => {
+                let all: Vec<&Entry> = entries.iter().filter(|it| !it.is_preflight()).collect();
+                let of_others = if there.is_empty() { &all } else { there };
+                anyhow!("the HAR has no such request; {}", listed(of_others))
+            }
+        });
     };
     let preflight = entry.preflight(&entries);
     let mut asked = entry.asked();
@@ -115,6 +124,50 @@ pub(super) fn read(text: &str, url: Option<&str>) -> anyhow::Result<Captured> {
     }
     captured.diagnoses.extend(entry.refused_by_csp(&entries));
     Ok(captured)
+}
+
+/// The requests as an error names them, each once.
+fn listed(entries: &[&Entry]) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for entry in entries {
+        let page = entry.origin().map(|origin| format!(" from {origin}")).unwrap_or_default();
+        let line = format!("`{} {}`{page}", entry.request.method, entry.request.url);
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    let more = lines.len().saturating_sub(MOST_LISTED);
+    lines.truncate(MOST_LISTED);
+    let more = if more == 0 { String::new() } else { format!(", and {more} more") };
+    if lines.is_empty() {
+        "it has none".to_owned()
+    } else {
+        format!("it has {}{more}", lines.join(", "))
+    }
+}
+
+/// The request that is asked, as far as it is given.
+struct Wanted {
+    url: Option<Url>,
+    method: Option<String>,
+    origin: Option<PageOrigin>,
+}
+
+// === impl Wanted ===
+
+impl Wanted {
+    fn of(asked: &Asked) -> anyhow::Result<Self> {
+        let origin = asked.origin.as_deref().map(origin_of).transpose().context("`--origin`")?;
+        let method = asked.method.as_deref().map(normalized_method).transpose()?;
+        Ok(Self { url: asked.url.as_deref().and_then(without_fragment), method, origin })
+    }
+
+    /// Does a request have that method and page? A record may lack the page.
+    fn is_request(&self, entry: &Entry) -> bool {
+        let is_page = |own: &PageOrigin| entry.origin().is_none_or(|origin| origin == *own);
+        self.method.as_ref().is_none_or(|method| entry.request.method == *method)
+            && self.origin.as_ref().is_none_or(is_page)
+    }
 }
 
 // === impl Entry ===
@@ -214,14 +267,21 @@ impl Entry {
         }
     }
 
+    /// The origin of its page.
+    fn origin(&self) -> Option<PageOrigin> {
+        origin_of(&self.asked().origin?).ok()
+    }
+
     fn is_cross_origin(&self) -> bool {
-        let origin = self.asked().origin.and_then(|origin| origin_of(&origin).ok());
-        matches!((origin, self.url()), (Some(origin), Some(url)) if !origin.is_of(&url))
+        matches!((self.origin(), self.url()), (Some(origin), Some(url)) if !origin.is_of(&url))
     }
 
     /// Whether the page does not read the response: there is none, or the CORS check fails.
     fn is_hidden(&self) -> bool {
         let Some(answer) = self.response.answer() else { return true };
+        if answer.is_of_stored() {
+            return false;
+        }
         let Asked { origin, credentials, .. } = self.asked();
         let request = CorsRequest {
             origin: origin.unwrap_or_default().into_bytes(),
@@ -234,7 +294,7 @@ impl Entry {
     /// The `connect-src` of the page's document, if it does not allow the request.
     fn refused_by_csp(&self, entries: &[Self]) -> Option<Diagnosis> {
         let url = self.url().filter(|_| self.response.answer().is_none())?;
-        let origin = origin_of(&self.asked().origin?).ok()?;
+        let origin = self.origin()?;
         let is_page = |entry: &&Self| {
             let is_html = |header: &Header| {
                 header.name.eq_ignore_ascii_case("content-type")
