@@ -148,3 +148,15 @@ spec:
     let left = "api.yaml:6: CORS-E102 is left: the author decides: its fix is no single edit\n1 edit made\n";
     assert!(fixed.contains(left), "{fixed}");
 }
+
+#[test]
+fn a_file_keeps_the_ends_of_its_lines() {
+    let text_of = |text: &str| fixed("a.yaml", text).split("=====\n").next().unwrap().to_owned();
+    // A field that is absent gets a line of its own.
+    let absent = "apiVersion: corsward.io/v1alpha1\nkind: CorsPolicy\nmetadata: {name: a}\nspec:\n  cors:\n    allowOrigins: ['https://app.example']\n";
+    for text in [POLICY, absent] {
+        let fixed = text_of(text);
+        assert_ne!(fixed, text);
+        assert_eq!(text_of(&text.replace('\n', "\r\n")), fixed.replace('\n', "\r\n"));
+    }
+}

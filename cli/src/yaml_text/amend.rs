@@ -13,6 +13,15 @@ use super::{Content, Field, LISTS, Node, Step, objects};
 /// field.
 #[must_use]
 pub fn amended(text: &str, at: usize, edit: &Edit) -> Option<String> {
+    let lines = text.replace("\r\n", "\n");
+    // A text whose lines end in different ways stays as it is.
+    if lines == text || lines.matches('\n').count() > text.matches("\r\n").count() {
+        return amended_lines(text, at, edit);
+    }
+    Some(amended_lines(&lines, at, edit)?.replace('\n', "\r\n"))
+}
+
+fn amended_lines(text: &str, at: usize, edit: &Edit) -> Option<String> {
     let text_after = change(text, at, edit)?;
     let is_json = |text: &str| serde_json::from_str::<IgnoredAny>(text).is_ok();
     if is_json(text) && !is_json(&text_after) {
