@@ -326,3 +326,38 @@ fn what_would_be_ignored_is_refused() {
     assert!(output.status.code() == Some(2) && error.contains("absent.yaml: "), "{error}");
     assert!(error.contains("No such file"), "{error}");
 }
+
+#[test]
+fn a_path_that_no_rule_covers_is_named_with_the_rules_of_its_host() {
+    let policy = "apiVersion: corsward.io/v1alpha1\nkind: CorsPolicy\n\
+                  metadata: {namespace: shop, name: api}\nspec:\n  hostnames: [api.example]\n  rules:\n  \
+                  - path: {type: PathPrefix, value: /public}\n    cors: {allowOrigins: ['https://app.example'], maxAge: 600}\n  \
+                  - path: {type: Exact, value: /status}\n    cors: {allowOrigins: ['https://app.example'], maxAge: 600}\n";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.yaml");
+    std::fs::write(&file, policy).unwrap();
+    let fault = |url: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_corsward"));
+        let command = command.arg("explain").arg(&file);
+        let output =
+            command.args(["--origin", "https://app.example", "--url", url]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.split("\n\n")
+            .find(|it| it.starts_with("not-covered"))
+            .unwrap_or_default()
+            .trim_end()
+            .to_owned()
+    };
+    assert_eq!(
+        fault("https://api.example/items"),
+        "not-covered: no policy decides about `/items` of `api.example`; `shop/api` covers the host, with rules of `/public`, `/status` alone, \
+         and without `spec.cors` for other paths\n   \
+         fix: add a rule of the path to `spec.rules` of `shop/api`, or `spec.cors`, which is for all other paths; `--live` asks the server"
+    );
+    let of_host = fault("https://other.example/public");
+    assert!(
+        of_host.contains("they cover `api.example`\n   fix: add the host to `spec.hostnames`"),
+        "{of_host}"
+    );
+    assert_eq!(fault("https://api.example/public/a"), "");
+}

@@ -5,7 +5,8 @@ use corsward_browser::obstacle::Obstacle;
 use corsward_browser::{
     CorsFailure, CorsRequest, CredentialsMode, HeaderLine, PreflightFailure, combined,
 };
-use corsward_policy::{PolicyId, Refusal};
+use corsward_policy::draft::PathType;
+use corsward_policy::{Draft, PolicyId, Refusal};
 use serde::Serialize;
 use url::Url;
 
@@ -76,6 +77,27 @@ impl Diagnosis {
             if hostnames.is_empty() { String::new() } else { format!("; they cover {hostnames}") };
         let path = url.path();
         Self::new(Code::NotCovered, format!("no policy decides about `{host}` and `{path}`{of}"))
+    }
+
+    /// Policies cover the host, and none has a rule of the path.
+    pub(super) fn path_not_covered(url: &Url, policies: &[&Draft]) -> Self {
+        let rules = |draft: &&Draft| {
+            let paths = draft.rules.iter().map(|rule| match rule.path_type {
+                PathType::Exact => format!("`{}` alone", rule.path_value),
+                PathType::PathPrefix => format!("`{}`", rule.path_value),
+            });
+            format!("`{}` covers the host, with rules of {}", draft.id, few(paths.collect()))
+        };
+        let (host, path) = (url.host_str().unwrap_or_default(), url.path());
+        let message = format!(
+            "no policy decides about `{path}` of `{host}`; {}, and without `spec.cors` for other paths",
+            few(policies.iter().map(rules).collect())
+        );
+        let names = few(policies.iter().map(|draft| format!("`{}`", draft.id)).collect());
+        let fix = format!(
+            "add a rule of the path to `spec.rules` of {names}, or `spec.cors`, which is for all other paths; `--live` asks the server"
+        );
+        Self { fix, ..Self::new(Code::NotCovered, message) }
     }
 
     /// No policy is for the proxy at all: no hostname is the reason.
@@ -162,6 +184,15 @@ impl Diagnosis {
         };
         Self::new(code, message)
     }
+}
+
+/// The first texts of a list, and the number of the others.
+fn few(mut texts: Vec<String>) -> String {
+    const MOST: usize = 5;
+    let more = texts.len().saturating_sub(MOST);
+    texts.truncate(MOST);
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("{}{more}", texts.join(", "))
 }
 
 /// Whether a refusal comes from authentication: it says how, or refuses with 401.

@@ -10,7 +10,7 @@ use corsward_browser::{CredentialsMode, HeaderLine, PageRequest, combined};
 use corsward_manifest::convert;
 use corsward_manifest::knowledge::FullKnowledge;
 use corsward_policy::draft::Mode;
-use corsward_policy::precedence::narrowest_host;
+use corsward_policy::precedence::{has_rules_alone, narrowest_host};
 use corsward_policy::response_plan::ResponsePlan;
 use corsward_policy::scope::HostPattern;
 use corsward_policy::verdict::Verdict;
@@ -18,6 +18,7 @@ use corsward_policy::{
     Action, Compiled, Draft, Finding, Policy, PolicyId, Request, RequestField, Response, Severity,
     Validated, compile, decide, validate,
 };
+use url::Url;
 
 use super::diagnosis::Diagnosis;
 use super::reply::{Answer, Judgement, Reply, Role};
@@ -142,7 +143,7 @@ impl Proxy {
             failed: verdict.is_none().then(|| {
                 resting.unwrap_or_else(|| match &self.name {
                     Some(name) if self.drafts.is_empty() => Diagnosis::without_policies(name),
-                    _ => Diagnosis::not_covered(&page.url, &self.hostnames()),
+                    _ => self.not_covered(&page.url),
                 })
             }),
             policies,
@@ -150,6 +151,24 @@ impl Proxy {
             outcome: verdict.map(|verdict| verdict.outcome),
             capture: None,
             is_assumed,
+        }
+    }
+
+    /// The fault that no policy decides: for the path alone, if policies cover the host by rules of other paths.
+    fn not_covered(&self, url: &Url) -> Diagnosis {
+        let host = url.host_str().and_then(|host| HostPattern::parse(host).ok());
+        let has_others = |draft: &Draft, policy: &Policy| {
+            let covers = host.as_ref().is_some_and(|host| narrowest_host(policy, host).is_some());
+            covers && draft.mode == Mode::Active && has_rules_alone(policy)
+        };
+        let both = self.drafts.iter().zip(&self.policies).filter(|_| self.off.is_none());
+        let others: Vec<&Draft> = both
+            .filter(|(draft, policy)| has_others(draft, policy))
+            .map(|(draft, _)| draft)
+            .collect();
+        match others.as_slice() {
+            [] => Diagnosis::not_covered(url, &self.hostnames()),
+            others => Diagnosis::path_not_covered(url, others),
         }
     }
 
