@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
 use corsward_operator_core::bundle::{Bundle, BundleKey, hold};
-use corsward_operator_core::filter_module::{Module, is_digest};
+use corsward_operator_core::filter_module::{self, Module, is_digest};
 use corsward_operator_core::publish::ecds::{self, EnvoyModule, Shell};
 use corsward_operator_core::publish::istio::IstioKind;
 use corsward_operator_core::publish::output::Output;
@@ -122,12 +122,7 @@ enum Kind {
 
 /// Renders the policies of the files.
 pub(crate) fn run(args: &RenderArgs, out: &mut impl Write) -> anyhow::Result<Outcome> {
-    if args.watch.is_some() && args.form != Form::Bootstrap {
-        bail!("--watch is for `--as bootstrap`: leave it out");
-    }
-    if args.filter == Filter::Native && args.form == Form::Istio {
-        bail!("--filter native: Istio brings its proxies a Wasm filter alone: leave it out");
-    }
+    args.require_consistent()?;
     let policies = Policies::read(&args.paths);
     let refusal = |found: &&FileFinding| found.finding.severity() == Severity::Refusal;
     let refusals: Vec<&FileFinding> = policies.findings.iter().filter(refusal).collect();
@@ -259,6 +254,20 @@ fn write_objects(policies: &Policies, output: &Output, out: &mut impl Write) -> 
 // === impl RenderArgs ===
 
 impl RenderArgs {
+    /// Fails for arguments that contradict each other.
+    fn require_consistent(&self) -> anyhow::Result<()> {
+        if self.watch.is_some() && self.form != Form::Bootstrap {
+            bail!("--watch is for `--as bootstrap`: leave it out");
+        }
+        if self.filter == Filter::Native && self.form == Form::Istio {
+            bail!("--filter native: Istio brings its proxies a Wasm filter alone: leave it out");
+        }
+        if matches!(self.form, Form::Ecds | Form::Bootstrap | Form::Configmap) {
+            filter_module::path(self.module.as_deref().unwrap_or_default()).context("--module")?;
+        }
+        Ok(())
+    }
+
     fn envoy_module(&self) -> EnvoyModule {
         let (shell, path) = match self.filter {
             Filter::Wasm => (Shell::Wasm, MODULE_PATH),

@@ -175,3 +175,17 @@ fn policies_that_are_too_much_for_one_proxy_are_not_rendered() {
         }
     }
 }
+
+#[test]
+fn an_envoy_loads_its_module_from_a_file() {
+    let image = format!("oci://registry.example/corsward@sha256:{}", "0".repeat(64));
+    let error = "error: --module: Envoy loads the module from a file: write the path of the file as Envoy sees it, and no URL or image\nexit 2\n";
+    for form in ["ecds", "bootstrap", "configmap"] {
+        for filter in ["wasm", "native"] {
+            for module in [&image, "http://modules.example/filter.wasm"] {
+                let args = ["--as", form, "--filter", filter, "--module", module];
+                assert_eq!(printed(&args, POLICIES), error, "{args:?}");
+            }
+        }
+    }
+}

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
+use corsward_operator_core::filter_module;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::oneshot;
@@ -36,6 +37,9 @@ pub async fn run(args: &RunArgs) -> Result<()> {
 }
 
 async fn run_until(args: &RunArgs, stop: oneshot::Receiver<()>) -> Result<()> {
+    if args.publish != PublishArg::Istio {
+        filter_module::path(args.module.as_deref().unwrap_or_default()).context("--module")?;
+    }
     match (&args.source, &args.publish) {
         (SourceArg::Dir(policies), PublishArg::File(out)) => {
             folder::run(args, policies, out, stop).await?;

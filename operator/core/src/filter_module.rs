@@ -24,6 +24,11 @@ pub enum InvalidModule {
         "an image is named by its digest: write `oci://REGISTRY/NAME@sha256:` and 64 hexadecimal digits"
     )]
     NoDigest,
+    /// A URL or an image, where Envoy loads a file.
+    #[error(
+        "Envoy loads the module from a file: write the path of the file as Envoy sees it, and no URL or image"
+    )]
+    NoPath,
 }
 
 // === impl Module ===
@@ -39,6 +44,15 @@ impl Module {
         let sha256 = digest.filter(|digest| is_digest(digest)).ok_or(InvalidModule::NoDigest)?;
         Ok(Self { url: url.to_owned(), sha256: sha256.to_owned() })
     }
+}
+
+/// The path of a module's file, as an Envoy that reads a resource sees it.
+///
+/// # Errors
+///
+/// Fails for a URL or an image.
+pub fn path(text: &str) -> Result<&str, InvalidModule> {
+    if text.contains("://") { Err(InvalidModule::NoPath) } else { Ok(text) }
 }
 
 /// Is it a SHA-256 digest, in hexadecimal as we and registries write it?

@@ -22,3 +22,22 @@ fn help_and_completions_are_there() {
     let completions = corsward(&["completions", "bash"], "").out;
     assert!(completions.contains("corsward-operator"));
 }
+
+#[test]
+fn a_module_that_envoy_cannot_load_from_a_file_is_refused() {
+    let image = format!("oci://registry.example/corsward@sha256:{}", "0".repeat(64));
+    let folder = ["--source", "dir:policies", "--publish", "file:out"];
+    let cluster = ["--source", "kube", "--publish", "configmap"];
+    for (way, filter) in [(folder, "native"), (folder, "wasm"), (cluster, "native")] {
+        for module in [&image, "http://modules.example/filter.wasm"] {
+            let args = [&["run"], &way[..], &["--filter", filter, "--module", module]].concat();
+            let ended = corsward(&args, "");
+            assert!(
+                ended.err.contains("--module: Envoy loads the module from a file"),
+                "{}",
+                ended.err
+            );
+            assert_eq!(ended.code, Some(2), "{args:?}");
+        }
+    }
+}
