@@ -54,9 +54,10 @@ fn proxy() -> (SocketAddr, Receiver<String>) {
         for mut stream in listener.incoming().flatten() {
             let mut bytes = [0; 64];
             let len = stream.read(&mut bytes).unwrap_or_default();
-            let _ = stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n");
             let first = bytes.get(..len).unwrap_or_default();
+            // Before the answer, after which the command may end.
             let _ = sender.send(String::from_utf8_lossy(first).into_owned());
+            let _ = stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n");
         }
     });
     (address, first)
