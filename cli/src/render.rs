@@ -39,11 +39,6 @@ Examples:
 
 Exit codes: 0 rendered, 1 a policy is refused, or not published beside the others, and nothing is rendered, 2 a file cannot be read, or none holds a policy.";
 
-/// The path of the module in the examples of the documentation.
-const MODULE_PATH: &str = "/etc/corsward/corsward_filter.wasm";
-/// The path of the dynamic module there.
-const NATIVE_PATH: &str = "/etc/corsward/libcorsward.so";
-
 /// Arguments of `render`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -269,11 +264,11 @@ impl RenderArgs {
     }
 
     fn envoy_module(&self) -> EnvoyModule {
-        let (shell, path) = match self.filter {
-            Filter::Wasm => (Shell::Wasm, MODULE_PATH),
-            Filter::Native => (Shell::Native, NATIVE_PATH),
+        let shell = match self.filter {
+            Filter::Wasm => Shell::Wasm,
+            Filter::Native => Shell::Native,
         };
-        EnvoyModule::new(shell, self.module.as_deref().unwrap_or(path))
+        EnvoyModule::at(shell, self.module.as_deref())
     }
 }
 

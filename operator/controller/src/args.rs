@@ -293,9 +293,7 @@ impl RunArgs {
     /// The filter's module for Envoys that read a resource.
     #[must_use]
     pub fn envoy_module(&self) -> EnvoyModule {
-        let default = || format!("/etc/corsward/{}", self.filter.file_name());
-        let path = self.module.clone().unwrap_or_else(default);
-        EnvoyModule::new(self.filter.into(), path)
+        EnvoyModule::at(self.filter.into(), self.module.as_deref())
     }
 }
 
@@ -310,7 +308,7 @@ impl ModuleArgs {
     pub fn copy(&self) -> anyhow::Result<PathBuf> {
         let (in_image, link) = match self.filter {
             FilterArg::Wasm => ("/corsward_filter.wasm", None),
-            FilterArg::Native => (NATIVE_IN_IMAGE, Some(self.filter.file_name())),
+            FilterArg::Native => (NATIVE_IN_IMAGE, Some(Shell::Native.file_name())),
         };
         let from = self.from.as_deref().unwrap_or(Path::new(in_image));
         modules::copy(self.filter.into(), from, &self.to, link)
@@ -318,17 +316,6 @@ impl ModuleArgs {
 }
 
 // === impl FilterArg ===
-
-impl FilterArg {
-    /// The name of the module's file beside an Envoy, the same for all versions: a pod has one version for its life, and takes the
-    /// resources of the next one.
-    const fn file_name(self) -> &'static str {
-        match self {
-            Self::Wasm => "corsward_filter.wasm",
-            Self::Native => "libcorsward.so",
-        }
-    }
-}
 
 impl From<FilterArg> for Shell {
     fn from(filter: FilterArg) -> Self {

@@ -124,11 +124,28 @@ impl Shell {
             }
         }
     }
+
+    /// The name of the module's file beside an Envoy, the same for all versions: a pod has one version for its life, and takes the
+    /// resources of the next one.
+    #[must_use]
+    pub const fn file_name(self) -> &'static str {
+        match self {
+            Self::Wasm => "corsward_filter.wasm",
+            Self::Native => "libcorsward.so",
+        }
+    }
 }
 
 // === impl EnvoyModule ===
 
 impl EnvoyModule {
+    /// The module of that kind at `path`, by default in `/etc/corsward`.
+    #[must_use]
+    pub fn at(shell: Shell, path: Option<&str>) -> Self {
+        let default = || format!("/etc/corsward/{}", shell.file_name());
+        Self { shell, path: path.map_or_else(default, str::to_owned) }
+    }
+
     /// The module of that kind at a path.
     #[must_use]
     pub fn new(shell: Shell, path: impl Into<String>) -> Self {
