@@ -2,21 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests stops the test where it cannot go on")]
 
+#[path = "common/importing.rs"]
+mod importing;
+
 use std::fs;
 use std::process::Command;
 
 /// The policies and the reports of settings, with the words of comments joined.
 fn import(from: &str, text: &str) -> (String, String) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("settings");
-    fs::write(&path, text).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_corsward"));
-    let output = command.arg("import").arg(from).arg(path).output().unwrap();
-    let words = |bytes: Vec<u8>| {
-        let text = String::from_utf8(bytes).unwrap().replace('#', "");
-        text.split_whitespace().collect::<Vec<_>>().join(" ")
-    };
-    (words(output.stdout), words(output.stderr))
+    importing::import(&[from], &[("settings", text)])
 }
 
 /// An `Ingress` with these annotations, each after `nginx.ingress.kubernetes.io/`, for a host.

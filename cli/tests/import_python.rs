@@ -2,24 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests stops the test where it cannot go on")]
 
-use std::fs;
-use std::process::Command;
+#[path = "common/importing.rs"]
+mod importing;
 
 /// The policy of files, and what is said, with the words of comments joined.
 fn import(from: &str, files: &[(&str, &str)]) -> (String, String) {
-    let folder = tempfile::tempdir().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_corsward"));
-    command.current_dir(folder.path()).args(["import", from]);
-    for (name, text) in files {
-        fs::write(folder.path().join(name), text).unwrap();
-        command.arg(name);
-    }
-    let output = command.output().unwrap();
-    let words = |bytes: Vec<u8>| {
-        let text = String::from_utf8(bytes).unwrap().replace('#', "");
-        text.split_whitespace().collect::<Vec<_>>().join(" ")
-    };
-    (words(output.stdout), words(output.stderr))
+    importing::import(&[from], files)
 }
 
 const BASE: &str = "CORS_ALLOWED_ORIGINS = ['https://a.example', 'https://b.example']\n";

@@ -2,27 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests stops the test where it cannot go on")]
 
-use std::fs;
+#[path = "common/importing.rs"]
+mod importing;
+
 use std::process::Command;
 
 const ROOT: &str = "spring.cloud.gateway.globalcors.cors-configurations";
 
 /// The policy of files with these texts and arguments, and what is said, with the words of comments joined.
 fn import(files: &[&str], arguments: &[&str]) -> (String, String) {
-    let folder = tempfile::tempdir().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_corsward"));
-    command.current_dir(folder.path()).args(["import", "spring"]);
-    for (at, text) in files.iter().enumerate() {
-        let name = format!("{at}.yaml");
-        fs::write(folder.path().join(&name), text).unwrap();
-        command.arg(name);
-    }
-    let output = command.args(arguments).output().unwrap();
-    let words = |bytes: Vec<u8>| {
-        let text = String::from_utf8(bytes).unwrap().replace('#', "");
-        text.split_whitespace().collect::<Vec<_>>().join(" ")
-    };
-    (words(output.stdout), words(output.stderr))
+    let names: Vec<String> = (0..files.len()).map(|at| format!("{at}.yaml")).collect();
+    let files: Vec<(&str, &str)> =
+        names.iter().map(String::as_str).zip(files.iter().copied()).collect();
+    importing::import(&[&["spring"], arguments].concat(), &files)
 }
 
 #[test]
