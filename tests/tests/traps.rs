@@ -4,10 +4,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use corsward_test_harness::case::Request;
-use corsward_test_harness::envoy_fixture::{EnvoyFixture, cross_origin, request};
+use corsward_test_harness::envoy_fixture::{EnvoyFixture, cross_origin, module_for, request};
 use corsward_test_harness::{client, policies, upstream};
 use serde_json::json;
-use xtask::envoy::{Plugin, Stats};
+use xtask::envoy::{Plugin, Shell, Stats};
 use xtask::wasm;
 
 const SHOP: &str = "https://shop.example";
@@ -106,11 +106,15 @@ fn the_alerts_about_filters_ask_for_metrics_that_envoy_has() {
         .filter(|word| word.contains("corsward") || word.starts_with("envoy_"))
         .collect();
     assert!(named.len() >= 4, "{named:?}");
-    let mut fixture = fixture("FAIL_RELOAD");
-    fixture.envoy().wait_for("a heartbeat", |admin| Ok(heartbeats(&admin.stats()?) > 0)).unwrap();
-    let page = fixture.envoy().admin().prometheus().unwrap();
+    let mut wasm = fixture("FAIL_RELOAD");
+    wasm.envoy().wait_for("a heartbeat", |admin| Ok(heartbeats(&admin.stats()?) > 0)).unwrap();
+    let module = module_for(Shell::Native).unwrap();
+    let mut native = EnvoyFixture::plan_with(Plugin::new(&module)).unwrap().start().unwrap();
+    configure(&mut native);
+    let pages = [wasm, native].map(|mut fixture| fixture.envoy().admin().prometheus().unwrap());
     for name in named {
-        assert!(page.contains(&format!("\n{name}{{}} ")), "{name}: {page}");
+        let sample = format!("\n{name}{{}} ");
+        assert!(pages.iter().any(|page| page.contains(&sample)), "{name}: {pages:?}");
     }
 }
 
