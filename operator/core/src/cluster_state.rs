@@ -1,8 +1,8 @@
 //! Cluster state: the objects of a cluster beside policies, as far as policies depend on them. A store without IO.
 //!
-//! Of each such object, these fields stay in memory and no others; the readers of `operator/controller/src/source/kube/kinds.rs` fill them. A
-//! policy stays with its whole spec and status (`operator/core/src/object.rs`), an object that the operator wrote whole but for its
-//! `managedFields` (`Seen` of `operator/core/src/publish/reconciler/objects.rs`).
+//! Of each such object, these fields stay in memory and no others; the readers of `operator/controller/src/source/kube/kinds.rs` fill them. Of a
+//! policy its name, uid, generation, creation time, spec and status stay (`Object` of `operator/core/src/object.rs`). An object that the
+//! operator wrote stays whole but for its `managedFields` (`value` of `operator/controller/src/publish/cluster.rs`).
 
 mod spec;
 

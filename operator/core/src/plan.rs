@@ -110,7 +110,7 @@ impl Plan {
         let plan = index.rehearse(object, |index| ScopePlan::with(index, &scope, previous, None));
         plan.policies
             .get(&id)
-            .map(|planned| planned.about_others().cloned().collect())
+            .map(|planned| planned.about_other_policies().cloned().collect())
             .unwrap_or_default()
     }
 
@@ -383,7 +383,7 @@ impl Planned {
     }
 
     /// The findings about other policies of the same proxies.
-    pub fn about_others(&self) -> impl Iterator<Item = &Finding> {
+    pub fn about_other_policies(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| {
             matches!(
                 finding.reason.downcast_ref(),

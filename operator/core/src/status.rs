@@ -111,7 +111,7 @@ pub enum Reason {
     UnsupportedController,
     /// It will be in force when publishing succeeds: an object is on its way, or its write failed and is tried again (`Unpublished`).
     Reconciling,
-    /// It is published, and its proxies have not reported yet. A status says `Reconciling`, too, unless it keeps what it said before.
+    /// It is published, and its proxies have not reported yet. The status says `Reconciling`, or keeps its earlier reason (`keep_proxies`).
     #[serde(rename = "Reconciling")]
     #[strum(to_string = "Reconciling")]
     AwaitingProxies,

@@ -29,8 +29,9 @@ pub(super) fn judged(
     findings: &[Finding],
     off: bool,
 ) -> AdmissionResponse {
-    let refuses =
-        |finding: &&Finding| finding.severity() == Severity::Refusal && !is_about_others(finding);
+    let refuses = |finding: &&Finding| {
+        finding.severity() == Severity::Refusal && !is_about_other_objects(finding)
+    };
     let refusals: Vec<&Finding> = findings.iter().filter(refuses).filter(|_| !off).collect();
     let others = findings.iter().filter(|finding| off || !refuses(finding));
     let mut response = AdmissionResponse::from(request);
@@ -43,7 +44,7 @@ pub(super) fn judged(
 }
 
 /// Does it refuse the policy for what other objects say? They may be applied next, so it refuses nothing here.
-fn is_about_others(finding: &Finding) -> bool {
+fn is_about_other_objects(finding: &Finding) -> bool {
     matches!(
         finding.reason.downcast_ref(),
         Some(TargetReason::NotFound { .. } | TargetReason::SectionNotFound { .. })
@@ -118,7 +119,7 @@ fn subject(request: &AdmissionRequest) -> String {
 /// The code comes early, so that it survives every truncation.
 fn warning(subject: &str, finding: &Finding) -> String {
     let severity = match finding.severity() {
-        Severity::Refusal if is_about_others(finding) => "not in force yet: ",
+        Severity::Refusal if is_about_other_objects(finding) => "not in force yet: ",
         Severity::Refusal => "refused: ",
         Severity::Warning => "",
         Severity::Hint => "hint: ",

@@ -3,7 +3,8 @@
 //! In each namespace the existing objects are updated first, then new ones are created. Last, superseded ones are deleted: `settle` starts
 //! their grace (`--grace`, 10 s) when all writes of the namespace are done, a new write starts it anew, and `next` deletes them at its end. So a proxy may have two filters
 //! for a moment, but never none. The plan says which bundles retire (`DesiredBundles::desire` of `operator/core/src/plan.rs`); objects of a
-//! former kind go in the same way (`Leftovers`). A `ConfigMap` is never deleted: an Envoy may have mounted it.
+//! former kind go in the same way (`Leftovers`), and copies without a readable bundle. Nothing of a namespace retires while a bundle of it
+//! exceeds the size bound. A `ConfigMap` is never deleted: an Envoy may have mounted it.
 
 mod objects;
 mod pending;
@@ -380,7 +381,7 @@ impl Reconciler {
         match self.wanted.get_mut(place) {
             None => {
                 let retiring = self.retiring.entry(namespace.clone()).or_default();
-                // Where it says what it holds, the loop has it retired, or knows why it stays.
+                // An object with a readable bundle retires with the plan, which knows nothing of one without.
                 let is_stray = seen.is_some_and(|seen| seen.held.is_none());
                 if is_stray && self.output.is_deleted() {
                     retiring.entry(place.clone()).or_default();
