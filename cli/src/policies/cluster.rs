@@ -137,7 +137,7 @@ impl Cluster {
     pub(super) fn findings(&self, id: &PolicyId) -> Vec<Finding> {
         let planned = self.scope(&id.namespace).and_then(|scope| scope.policies.get(id));
         let findings = planned.into_iter().flat_map(|planned| {
-            let about_it = planned.about_others().chain(planned.placement.findings());
+            let about_it = planned.about_other_policies().chain(planned.placement.findings());
             about_it.cloned().chain(planned.about_size())
         });
         findings.collect()
