@@ -1,8 +1,7 @@
 //! Readiness: the leader names a module in plugins only when every server of modules that proxies reach has it. A proxy whose plugin
 //! names a module that it cannot fetch loses its filter, and does not try again by itself.
 
-use std::borrow::Borrow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -15,12 +14,11 @@ use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use kube::runtime::watcher;
 use kube::{Api, Client};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::watches;
+use crate::watches::{self, WatchEvent};
 
 /// The message before the first poll.
 pub(super) const NOT_ASKED: &str = "the module servers have not been asked for the module yet";
@@ -55,13 +53,13 @@ pub(super) async fn watch(
 ) {
     let slices: Api<EndpointSlice> = Api::namespaced(client, &servers.namespace);
     let selector = format!("kubernetes.io/service-name={}", servers.service);
-    let (known, mut events) = watches::stored(slices, "EndpointSlice", &selector);
-    let mut listed = false;
+    let mut events = watches::of_labels(slices, "EndpointSlice", &selector);
+    let (mut known, mut listed) = (BTreeMap::new(), false);
     let client = HttpClient::builder(TokioExecutor::new()).build_http();
     loop {
         let leads = *leading.borrow_and_update();
         let verdict = if leads && listed {
-            servers.ask(&client, &Endpoints::of(&known.state(), servers.port), &path).await
+            servers.ask(&client, &Endpoints::of(known.values(), servers.port), &path).await
         } else {
             Some(NOT_ASKED.to_owned())
         };
@@ -79,10 +77,14 @@ pub(super) async fn watch(
             changed
         });
         tokio::select! {
-            event = events.next() => {
-                let Some(event) = event else { return };
-                listed |= matches!(event, Ok(watcher::Event::InitDone));
-            }
+            event = events.next() => match event {
+                Some(Ok(event)) => {
+                    listed |= matches!(event, WatchEvent::All(_));
+                    event.store(&mut known);
+                }
+                Some(Err(_)) => {}
+                None => return,
+            },
             changed = leading.changed() => if changed.is_err() {
                 return;
             },
@@ -135,10 +137,10 @@ impl ModuleServers {
 
 impl Endpoints {
     /// Those of a Service's slices, at `port` where they listen there, else at their only port.
-    fn of(slices: &[impl Borrow<EndpointSlice>], port: u16) -> Self {
+    fn of<'s>(slices: impl IntoIterator<Item = &'s EndpointSlice>, port: u16) -> Self {
         let mut endpoints = Self::default();
         for slice in slices {
-            endpoints.extend(slice.borrow(), port);
+            endpoints.extend(slice, port);
         }
         endpoints
     }

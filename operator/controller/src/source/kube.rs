@@ -5,33 +5,30 @@ mod kinds;
 #[cfg(test)]
 pub(crate) mod testing;
 
-use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use corsward_operator_core::cluster_state::Delta;
 use corsward_operator_core::event::Event;
 use futures::future::BoxFuture;
-use futures::{FutureExt as _, Stream, StreamExt as _};
-use kube::core::{ApiResource, GroupVersionKind};
-use kube::runtime::utils::Backoff as _;
-use kube::runtime::watcher::{self, watcher};
+use futures::{FutureExt as _, StreamExt as _};
+use kube::core::ApiResource;
+use kube::runtime::watcher;
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::Sender;
-use tracing::{info, warn};
+use tokio::sync::mpsc::error::SendError;
 
 pub use self::enforcement::Switch;
 use self::kinds::{
-    CLUSTER_POLICIES, GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES, Kind, NAMESPACES, Need, ORIGIN_SETS,
-    PODS, POLICIES, SERVICES, VIRTUAL_SERVICES,
+    CLUSTER_POLICIES, GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES, Kind, NAMESPACES, ORIGIN_SETS, PODS,
+    POLICIES, SERVICES, VIRTUAL_SERVICES,
 };
 pub(crate) use self::kinds::{Raw, policy, raw_object};
-use crate::error_log::ErrorLog;
-use crate::kubernetes::{WATCH_SECONDS, backoff, is_not_served, watch_sentence};
+use crate::kubernetes::is_not_served;
 use crate::metrics::Metrics;
+use crate::watches::{self, Need, WatchEvent};
 
 /// Most events in one batch.
 const MAX_BATCH: usize = 500;
@@ -49,15 +46,6 @@ pub struct WatchOptions {
     pub look_again: Duration,
 }
 
-/// The reason why the watch of a kind ended.
-#[derive(Debug, PartialEq, Eq)]
-enum WatchEnd {
-    /// The receiver is gone.
-    Closed,
-    /// The API server does not know the kind.
-    NotServed,
-}
-
 /// The shared state of the watches.
 struct Shared {
     client: Client,
@@ -66,18 +54,6 @@ struct Shared {
     events: Sender<Vec<Event>>,
     /// Kinds whose first list is not there yet.
     waiting: AtomicUsize,
-}
-
-/// Follows the objects of one kind.
-struct Follower<'s, R, K, V, E> {
-    shared: &'s Shared,
-    kind: Kind<R, K, V, E>,
-    /// The objects of an incomplete list.
-    list: BTreeMap<K, V>,
-    /// The first list is there, or the kind is not served.
-    listed: bool,
-    error_log: ErrorLog,
-    backoff: watcher::ExponentialBackoff,
 }
 
 /// Watches until the receiver of `events` is gone. [`Event::Synced`] follows on the first list of every kind.
@@ -116,7 +92,7 @@ pub async fn watch(
     futures::future::join_all(kinds).await;
 }
 
-/// Follows a kind until the receiver is gone.
+/// Follows a kind until the receiver is gone. Everything that is ready is one batch.
 fn follow<R, K, V, E>(shared: &Shared, kind: Kind<R, K, V, E>) -> BoxFuture<'_, ()>
 where
     R: Resource<DynamicType = ApiResource> + Clone + Debug + DeserializeOwned + Send + 'static,
@@ -124,10 +100,41 @@ where
     V: Send + 'static,
     E: Into<Event> + 'static,
 {
-    let (list, listed) = (BTreeMap::new(), false);
-    let (error_log, backoff) = (ErrorLog::default(), backoff());
-    let mut follower = Follower { shared, kind, list, listed, error_log, backoff };
-    async move { while follower.follow().await == WatchEnd::NotServed {} }.boxed()
+    let (name, need, key, value) = (kind.name(), kind.need, kind.key, kind.value);
+    let api = Api::<R>::all_with(shared.client.clone(), &kind.api_resource());
+    let field_selector = kind.fields.map(str::to_owned);
+    let config = watcher::Config { field_selector, ..watcher::Config::default() };
+    let keep = move |raw: R| (key(raw.meta()), value(raw));
+    let mut batches = watches::changes(api, config, name, need, keep).ready_chunks(MAX_BATCH);
+    async move {
+        let mut listed = false;
+        while let Some(changes) = batches.next().await {
+            let (mut batch, mut is_served) = (Vec::new(), true);
+            for change in changes {
+                match change {
+                    Ok(change) => batch.push(kind.event(change)),
+                    // There are no objects of it. An API server that has just started and does not know its kinds yet says 503.
+                    Err(error) if need.is_optional() && is_not_served(&error) => {
+                        batch.push(kind.event(WatchEvent::All(Vec::new())));
+                        is_served = false;
+                    }
+                    Err(_) => shared.metrics.watch_restarted(name),
+                }
+            }
+            let is_list = !listed && (!batch.is_empty() || need == Need::Advisory);
+            if !batch.is_empty() && shared.send(batch).await.is_err() {
+                return;
+            }
+            if is_list && shared.count_first_list().await.is_err() {
+                return;
+            }
+            listed |= is_list;
+            if !is_served {
+                tokio::time::sleep(shared.options.look_again).await;
+            }
+        }
+    }
+    .boxed()
 }
 
 // === impl WatchOptions ===
@@ -141,140 +148,15 @@ impl Default for WatchOptions {
 // === impl Shared ===
 
 impl Shared {
-    async fn send(&self, batch: Vec<Event>) -> Result<(), WatchEnd> {
-        self.events.send(batch).await.map_err(|_| WatchEnd::Closed)
+    async fn send(&self, batch: Vec<Event>) -> Result<(), SendError<Vec<Event>>> {
+        self.events.send(batch).await
     }
 
     /// Counts a kind whose first list is there; the last of them is followed by [`Event::Synced`].
-    async fn count_first_list(&self) -> Result<(), WatchEnd> {
+    async fn count_first_list(&self) -> Result<(), SendError<Vec<Event>>> {
         if self.waiting.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.send(vec![Event::Synced]).await?;
         }
         Ok(())
-    }
-}
-
-// === impl Follower ===
-
-impl<R, K, V, E> Follower<'_, R, K, V, E>
-where
-    R: Resource<DynamicType = ApiResource> + Clone + Debug + DeserializeOwned + Send + 'static,
-    K: Ord,
-    E: Into<Event>,
-{
-    /// Follows the kind from a first list on.
-    async fn follow(&mut self) -> WatchEnd {
-        let [group, version, kind, plural] = self.kind.resource;
-        let kind = GroupVersionKind::gvk(group, version, kind);
-        let resource = ApiResource::from_gvk_with_plural(&kind, plural);
-        let api = Api::<R>::all_with(self.shared.client.clone(), &resource);
-        let config = watcher::Config {
-            field_selector: self.kind.fields.map(str::to_owned),
-            timeout: Some(WATCH_SECONDS),
-            ..watcher::Config::default()
-        };
-        let mut stream = watcher(api, config).boxed();
-        loop {
-            if let Err(end) = self.step(&mut stream).await {
-                return end;
-            }
-        }
-    }
-
-    /// Takes in everything that is ready, as one batch.
-    async fn step(
-        &mut self,
-        stream: &mut (impl Stream<Item = watcher::Result<watcher::Event<R>>> + Unpin),
-    ) -> Result<(), WatchEnd> {
-        let mut batch = Vec::new();
-        let mut next = stream.next().await;
-        let failed = loop {
-            match next {
-                Some(Ok(event)) => batch.extend(self.on(event)),
-                Some(Err(error)) => break Some(error),
-                // A watcher does not end.
-                None => return Err(WatchEnd::NotServed),
-            }
-            if batch.len() >= MAX_BATCH {
-                break None;
-            }
-            match stream.next().now_or_never() {
-                Some(ready) => next = ready,
-                None => break None,
-            }
-        };
-        if !batch.is_empty() {
-            self.shared.send(batch).await?;
-            self.count_as_listed().await?;
-        }
-        match failed {
-            Some(error) => self.failed(&error).await,
-            None => Ok(()),
-        }
-    }
-
-    /// The controller's event for a watcher's event; the objects of a list are collected until it is complete, so
-    /// that missing ones are deleted.
-    fn on(&mut self, event: watcher::Event<R>) -> Option<Event> {
-        let Kind { key, value, .. } = self.kind;
-        let delta = match event {
-            // It comes before the list is asked for: no sign that anything works.
-            watcher::Event::Init => {
-                self.list.clear();
-                return None;
-            }
-            watcher::Event::InitApply(raw) => {
-                self.list.insert(key(raw.meta()), value(raw));
-                return None;
-            }
-            watcher::Event::InitDone => Delta::Reset(std::mem::take(&mut self.list)),
-            watcher::Event::Apply(raw) => Delta::Apply(key(raw.meta()), value(raw)),
-            watcher::Event::Delete(raw) => Delta::Delete(key(raw.meta())),
-        };
-        self.backoff.reset();
-        if self.error_log.over() {
-            info!(kind = self.kind.name(), "watched again");
-        }
-        Some((self.kind.change)(delta).into())
-    }
-
-    /// Counts an error, says it where it is new, and waits before the next attempt. A watch goes on from where it was, or, where the API
-    /// server does not remember that any more, with a new list.
-    async fn failed(&mut self, error: &watcher::Error) -> Result<(), WatchEnd> {
-        let (kind, need, unknown) = (self.kind.name(), self.kind.need, is_not_served(error));
-        if unknown && matches!(need, Need::Optional | Need::Advisory) {
-            return self.not_served().await;
-        }
-        self.shared.metrics.watch_restarted(kind);
-        if need == Need::Advisory {
-            self.count_as_listed().await?;
-        }
-        let sentence = watch_sentence(error);
-        if self.error_log.on(&sentence, Instant::now()) {
-            if unknown && need == Need::Own {
-                warn!(
-                    kind,
-                    "the API server does not know this kind, and nothing is published without it: apply them with `kubectl apply --server-side -f crds/`, or install the chart with its definitions"
-                );
-            } else {
-                warn!(kind, error = sentence, "cannot watch; tried again");
-            }
-        }
-        tokio::time::sleep(self.backoff.next().unwrap_or_default()).await;
-        Ok(())
-    }
-
-    /// There are no objects of a kind that is not served. An API server that has just started and does not know its kinds yet says 503.
-    async fn not_served(&mut self) -> Result<(), WatchEnd> {
-        self.shared.send(vec![(self.kind.change)(Delta::Reset(BTreeMap::new())).into()]).await?;
-        self.count_as_listed().await?;
-        tokio::time::sleep(self.shared.options.look_again).await;
-        Err(WatchEnd::NotServed)
-    }
-
-    /// Counts the kind once.
-    async fn count_as_listed(&mut self) -> Result<(), WatchEnd> {
-        let before = std::mem::replace(&mut self.listed, true);
-        if before { Ok(()) } else { self.shared.count_first_list().await }
     }
 }

@@ -21,12 +21,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
     ManagedFieldsEntry, ObjectMeta, OwnerReference, Time,
 };
 use kube::Resource;
-use kube::core::{ApiResource, DynamicResourceScope};
+use kube::core::{ApiResource, DynamicResourceScope, GroupVersionKind};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use self::pods::{PodSpec, PodStatus};
+use crate::watches::{Need, WatchEvent};
 
 /// The version of our own kinds that is watched.
 const VERSION: &str = "v1alpha1";
@@ -44,20 +45,7 @@ pub(super) struct Kind<R, K, V, E = Change> {
     /// The value of an object.
     pub(super) value: fn(R) -> V,
     /// The change for the controller.
-    pub(super) change: fn(Delta<K, V>) -> E,
-}
-
-/// What follows if the API server does not serve a kind.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Need {
-    /// It is one of ours: the log names the remedy, and nothing is published.
-    Own,
-    /// An answer that it is not there is no word about its objects.
-    Served,
-    /// There are no objects.
-    Optional,
-    /// The same, and only findings depend on it: readiness does not wait for it.
-    Advisory,
+    change: fn(Delta<K, V>) -> E,
 }
 
 /// An object. `S` and `T` are what its spec and its status are read as.
@@ -213,6 +201,25 @@ impl<R, K, V, E> Kind<R, K, V, E> {
     pub(super) const fn name(&self) -> &'static str {
         let [.., name, _] = self.resource;
         name
+    }
+
+    pub(super) fn api_resource(&self) -> ApiResource {
+        let [group, version, kind, plural] = self.resource;
+        ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
+    }
+
+    /// The controller's event for a change.
+    pub(super) fn event(&self, change: WatchEvent<(K, V)>) -> Event
+    where
+        K: Ord,
+        E: Into<Event>,
+    {
+        let delta = match change {
+            WatchEvent::All(objects) => Delta::Reset(objects.into_iter().collect()),
+            WatchEvent::Applied((key, value)) => Delta::Apply(key, value),
+            WatchEvent::Deleted((key, _)) => Delta::Delete(key),
+        };
+        (self.change)(delta).into()
     }
 }
 

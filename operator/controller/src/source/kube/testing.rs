@@ -1,6 +1,5 @@
 //! Objects of an API server for tests: what a watch makes of one.
 
-use corsward_operator_core::cluster_state::Delta;
 use corsward_operator_core::event::Event;
 use kube::Resource;
 use serde::de::DeserializeOwned;
@@ -10,6 +9,7 @@ use super::kinds::{
     CLUSTER_POLICIES, GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES, Kind, NAMESPACES, ORIGIN_SETS, PODS,
     POLICIES, SERVICES, VIRTUAL_SERVICES,
 };
+use crate::watches::WatchEvent;
 
 /// The event of an object that is new or changed, or `is_gone`.
 pub(crate) fn event(object: &Value, is_gone: bool) -> Event {
@@ -31,10 +31,10 @@ pub(crate) fn event(object: &Value, is_gone: bool) -> Event {
 fn event_of<R, K, V, E>(kind: &Kind<R, K, V, E>, object: &Value, is_gone: bool) -> Event
 where
     R: Resource + DeserializeOwned,
+    K: Ord,
     E: Into<Event>,
 {
     let raw: R = serde_json::from_value(object.clone()).unwrap();
-    let key = (kind.key)(raw.meta());
-    let delta = if is_gone { Delta::Delete(key) } else { Delta::Apply(key, (kind.value)(raw)) };
-    (kind.change)(delta).into()
+    let object = ((kind.key)(raw.meta()), (kind.value)(raw));
+    kind.event(if is_gone { WatchEvent::Deleted(object) } else { WatchEvent::Applied(object) })
 }
