@@ -10,11 +10,10 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::PostParams;
 use kube::{Api, Client};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
 use tracing::warn;
 
 use crate::error_log::ErrorLog;
-use crate::kubernetes::sentence;
+use crate::kubernetes::{found, sentence, within};
 
 /// The reporting controller.
 const CONTROLLER: &str = "corsward.io/operator";
@@ -55,20 +54,19 @@ pub async fn record(
         let event = event(&object_event, &instance, Timestamp::now());
         let namespace = object_event.resource.namespace.as_deref().unwrap_or(CLUSTER_NAMESPACE);
         let api: Api<Event> = Api::namespaced(client.clone(), namespace);
-        let words = match timeout(REQUEST_TIMEOUT, api.create(&PostParams::default(), &event)).await
-        {
-            Ok(Ok(_)) => {
+        let params = PostParams::default();
+        // A namespace that is going takes the object with it.
+        let error = match found(within(REQUEST_TIMEOUT, api.create(&params, &event)).await) {
+            Ok(None) => continue,
+            Ok(Some(_)) => {
                 error_log.over();
                 continue;
             }
-            // Its namespace is going, and takes the object with it.
-            Ok(Err(kube::Error::Api(status))) if status.code == 404 => continue,
-            Ok(Err(error)) => sentence(&error),
-            Err(_) => format!("no answer within {REQUEST_TIMEOUT:?}"),
+            Err(error) => sentence(&error),
         };
         said.forget(&object_event);
-        if error_log.on(&words, Instant::now()) {
-            warn!(resource = %object_event.resource, error = words, "cannot write an Event");
+        if error_log.on(&error, Instant::now()) {
+            warn!(resource = %object_event.resource, error, "cannot write an Event");
         }
     }
 }

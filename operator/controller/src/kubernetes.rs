@@ -10,6 +10,7 @@ use kube::api::{DynamicObject, ListParams, ObjectMeta};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::watcher::{self, ExponentialBackoff};
 use kube::{Api, Client, Config};
+use tokio::time::timeout;
 
 /// Duration of one watch before the next one resumes it. A dead connection is noticed a few seconds later; the client's own default
 /// is five minutes.
@@ -66,6 +67,15 @@ pub(crate) fn backoff() -> ExponentialBackoff {
     builder.with_jitter().without_max_times().into()
 }
 
+/// The answer to a request; an error if there is none within `limit`.
+pub(crate) async fn within<T>(
+    limit: Duration,
+    request: impl Future<Output = kube::Result<T>>,
+) -> kube::Result<T> {
+    let late = |_| Err(kube::Error::Service(format!("no answer within {limit:?}").into()));
+    timeout(limit, request).await.unwrap_or_else(late)
+}
+
 /// The answer to a request; `None` if the API server has no such object, or does not serve its kind.
 pub(crate) fn found<T>(answer: kube::Result<T>) -> kube::Result<Option<T>> {
     match answer {
@@ -93,11 +103,12 @@ pub(crate) async fn list_metadata(
 
 /// The error in one line: the API server's message, or the cause that kept the request from it.
 pub(crate) fn sentence(error: &kube::Error) -> String {
-    // Its own words repeat the whole answer.
-    if let kube::Error::Api(status) = error {
-        return format!("{} ({})", status.message, status.code);
+    match error {
+        // Its own words repeat the whole answer.
+        kube::Error::Api(status) => format!("{} ({})", status.message, status.code),
+        kube::Error::Service(cause) => error_chain::in_one_line(&**cause),
+        _ => error_chain::in_one_line(error),
     }
-    error_chain::in_one_line(error)
 }
 
 /// Does the API server not know the kind? Of an object, no list and no watch says that it is not found.

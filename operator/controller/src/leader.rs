@@ -23,12 +23,11 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::PostParams;
 use kube::{Api, Client};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::timeout;
 use tracing::{info, warn};
 
 use self::election::{Election, ElectionStep};
 use crate::error_log::ErrorLog;
-use crate::kubernetes::sentence;
+use crate::kubernetes::{sentence, within};
 use crate::tasks::{TaskEnded, Tasks, sleep_until, ticks};
 
 /// Timeout of a request.
@@ -233,20 +232,20 @@ impl ElectionLoop {
 
     /// Looks at the Lease, and takes or renews it where that is ours to do.
     async fn turn(&mut self) {
-        let words = match timeout(REQUEST_TIMEOUT, self.try_turn()).await {
-            Ok(Ok(())) => {
+        match within(REQUEST_TIMEOUT, self.try_turn()).await {
+            Ok(()) => {
                 if self.error_log.over() {
                     info!("acquired or renewed the lease again");
                 }
-                return;
             }
             // Another replica was quicker: the next look says so.
-            Ok(Err(kube::Error::Api(status))) if status.code == 409 => return,
-            Ok(Err(error)) => sentence(&error),
-            Err(_) => format!("no answer within {REQUEST_TIMEOUT:?}"),
-        };
-        if self.error_log.on(&words, Instant::now()) {
-            warn!(error = words, "cannot acquire or renew the lease; tried again");
+            Err(kube::Error::Api(status)) if status.code == 409 => {}
+            Err(error) => {
+                let error = sentence(&error);
+                if self.error_log.on(&error, Instant::now()) {
+                    warn!(error, "cannot acquire or renew the lease; tried again");
+                }
+            }
         }
     }
 
@@ -295,12 +294,10 @@ impl ElectionLoop {
     }
 
     async fn release(&self) {
-        let error = match timeout(REQUEST_TIMEOUT, self.try_release()).await {
-            Ok(Ok(())) => return,
-            Ok(Err(error)) => Some(sentence(&error)),
-            Err(_) => None,
-        };
-        warn!(error, "cannot release the lease: the next leader waits for its expiry");
+        if let Err(error) = within(REQUEST_TIMEOUT, self.try_release()).await {
+            let error = sentence(&error);
+            warn!(error, "cannot release the lease: the next leader waits for its expiry");
+        }
     }
 
     async fn try_release(&self) -> kube::Result<()> {

@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
-use crate::kubernetes;
+use crate::kubernetes::{sentence, within};
 use crate::metrics::{Metrics, Outcome};
 use crate::publish::cluster::TaskDeps;
 use crate::tasks::{sleep_until, ticks};
@@ -128,9 +128,8 @@ impl Poller {
             }
             self.refreshing.push(Box::pin(async move {
                 let said = Timestamp::now().to_string();
-                let write = objects.refresh(&key, &said);
-                let written = tokio::time::timeout(WRITE_TIMEOUT, write).await;
-                told_of(key, pods, written.ok(), &metrics)
+                let written = within(WRITE_TIMEOUT, objects.refresh(&key, &said)).await;
+                told_of(key, pods, written, &metrics)
             }));
         }
     }
@@ -141,25 +140,22 @@ fn may_refresh(deps: &TaskDeps) -> bool {
     deps.module_readiness.borrow().is_none() && *deps.leading.borrow()
 }
 
-/// Says what came of writing an object anew; `None`: the API server has not answered.
+/// Says what came of writing an object anew; `None`: nothing.
 fn told_of(
     key: BundleKey,
     pods: Vec<String>,
-    written: Option<kube::Result<()>>,
+    written: kube::Result<()>,
     metrics: &Metrics,
 ) -> Option<Refreshed> {
-    let error = match written {
-        Some(Ok(())) => {
-            metrics.plugin_refreshed(Outcome::Written);
-            info!(bundle = %key, ?pods, "refreshed: agents of proxies without the filter fetch its module again");
-            return Some(Refreshed { key, pods });
-        }
-        Some(Err(error)) => kubernetes::sentence(&error),
-        None => "the API server has not answered".to_owned(),
-    };
-    metrics.plugin_refreshed(Outcome::Failed);
-    warn!(bundle = %key, ?pods, error, "cannot refresh the object of proxies without the filter; tried again");
-    None
+    if let Err(error) = written {
+        metrics.plugin_refreshed(Outcome::Failed);
+        let error = sentence(&error);
+        warn!(bundle = %key, ?pods, error, "cannot refresh the object of proxies without the filter; tried again");
+        return None;
+    }
+    metrics.plugin_refreshed(Outcome::Written);
+    info!(bundle = %key, ?pods, "refreshed: agents of proxies without the filter fetch its module again");
+    Some(Refreshed { key, pods })
 }
 
 async fn ask(http: &ScrapeClient, request: &ScrapeRequest) -> Result<ProxyStats, String> {

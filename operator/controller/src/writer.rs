@@ -17,7 +17,6 @@ use serde::de::IgnoredAny;
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 use tracing::{debug, error, info, warn};
 
 use crate::error_log::ErrorLog;
@@ -208,10 +207,9 @@ async fn attempt(client: Client, resource: &ResourceRef, status: &JsonText) -> A
     };
     // Of the parameters, only the field manager is set.
     let params = PatchParams::apply(FIELD_MANAGER);
-    match timeout(REQUEST_TIMEOUT, api.patch_status(name, &params, &patch)).await {
-        Ok(Ok(_)) => Attempt::Written,
-        Ok(Err(error)) => Attempt::of(&error),
-        Err(_) => Attempt::Failed(format!("no answer within {REQUEST_TIMEOUT:?}")),
+    match kubernetes::within(REQUEST_TIMEOUT, api.patch_status(name, &params, &patch)).await {
+        Ok(_) => Attempt::Written,
+        Err(error) => Attempt::of(&error),
     }
 }
 
