@@ -78,8 +78,8 @@ fn findings(object: &Value, beside: &[Value]) -> Vec<Finding> {
         }
     }
     let mut said: Vec<Finding> = documents.lost;
-    said.extend(documents.findings.into_iter().map(|found| {
-        let finding = found.finding;
+    said.extend(documents.problems.into_iter().map(|problem| {
+        let finding = problem.finding;
         // The name of the object stands before the field.
         let field = finding.field.rsplit(' ').next().unwrap_or_default().to_owned();
         Finding { field, ..finding }

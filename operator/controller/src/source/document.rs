@@ -6,6 +6,7 @@ use corsward_manifest::document::{self, Document, Kind, Manifest};
 use corsward_manifest::knowledge::FullKnowledge;
 use corsward_manifest::yaml::Reader;
 use corsward_operator_core::cluster_state::Key;
+use corsward_operator_core::event::Problem;
 use corsward_operator_core::finding::GuardrailReason;
 use corsward_operator_core::object::Object;
 use corsward_operator_core::validation::dependency_findings;
@@ -19,8 +20,8 @@ pub struct Documents {
     pub objects: Vec<Object>,
     /// Its origin sets and guardrails, in order.
     pub dependencies: Vec<Dependency>,
-    /// The findings about documents that are no policies.
-    pub findings: Vec<DocumentFinding>,
+    /// The findings about documents that are no policies: the kind and the name of the object stand before the field.
+    pub problems: Vec<Problem>,
     /// The findings about documents of the group that cannot be identified: each may be any earlier object of the
     /// file.
     pub lost: Vec<Finding>,
@@ -28,15 +29,6 @@ pub struct Documents {
     pub others: usize,
     /// The number of those that are no objects of Kubernetes: fragments, perhaps.
     pub fragments: usize,
-}
-
-/// A finding about a document that is no policy.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DocumentFinding {
-    /// The name of the `ClusterCorsPolicy` that it is about, if it is about one.
-    pub guardrail: Option<String>,
-    /// The finding: the kind and the name of the object stand before its field.
-    pub finding: Finding,
 }
 
 /// An origin set, or guardrails: what policies depend on.
@@ -61,7 +53,9 @@ pub fn read(place: &str, bytes: &[u8]) -> Result<Documents, Finding> {
         match document {
             Document::Manifest(manifest) => match manifest.kind {
                 Kind::CorsPolicy => documents.objects.push(Object::of_manifest(manifest, place)),
-                Kind::OriginSet | Kind::ClusterCorsPolicy => documents.add_dependency(manifest),
+                Kind::OriginSet | Kind::ClusterCorsPolicy => {
+                    documents.add_dependency(manifest, place)
+                }
             },
             Document::Lost(finding) => documents.lost.push(finding),
             Document::Other { value, .. } => documents.add_other(&value),
@@ -73,7 +67,7 @@ pub fn read(place: &str, bytes: &[u8]) -> Result<Documents, Finding> {
 // === impl Documents ===
 
 impl Documents {
-    fn add_dependency(&mut self, mut manifest: Manifest) {
+    fn add_dependency(&mut self, mut manifest: Manifest, place: &str) {
         let mut findings = dependency_findings(&mut manifest, &FullKnowledge);
         let Manifest { kind, namespace, name, spec, findings: _, spelling: _ } = manifest;
         let is_guardrail = kind == Kind::ClusterCorsPolicy;
@@ -87,9 +81,10 @@ impl Documents {
             findings.push(Finding::new("spec.namespaceSelector", reason));
         }
         // They stand among those of the whole file.
-        self.findings.extend(findings.into_iter().map(|Finding { field, reason }| {
+        self.problems.extend(findings.into_iter().map(|Finding { field, reason }| {
             let finding = Finding { field: format!("{}/{name} {field}", kind.as_str()), reason };
-            DocumentFinding { guardrail: is_guardrail.then(|| name.clone()), finding }
+            let guardrail = is_guardrail.then(|| name.clone());
+            Problem { place: place.to_owned(), guardrail, finding }
         }));
         let namespace = if is_guardrail { String::new() } else { namespace };
         let (key, spec) = (Key { namespace, name }, Arc::new(spec));
@@ -142,7 +137,7 @@ mod tests {
                 "ClusterCorsPolicy /far"
             ]
         );
-        let said = documents.findings.iter().map(|found| &found.finding);
+        let said = documents.problems.iter().map(|problem| &problem.finding);
         let said: Vec<_> = said.map(|f| format!("{}: {}", f.field, f.code())).collect();
         assert_eq!(
             said,
@@ -164,7 +159,7 @@ mod tests {
             for spec in ["spec: {}", "spec:"] {
                 let text = POLICY.replace("CorsPolicy", kind).replace("spec: {}", spec);
                 let documents = read("a.yaml", text.as_bytes()).unwrap();
-                let said = documents.findings.iter().map(|found| found.finding.code());
+                let said = documents.problems.iter().map(|problem| problem.finding.code());
                 assert_eq!(said.collect::<Vec<_>>(), codes, "{kind} {spec}");
             }
         }

@@ -177,24 +177,18 @@ impl Folder {
         let mut snapshot = Snapshot::default();
         let mut found: BTreeMap<&PolicyId, Vec<&Object>> = BTreeMap::new();
         for (name, file) in &self.files {
-            let findings: Vec<(Option<&String>, &Finding)> = match &file.contents {
-                Ok(documents) => {
-                    for object in &documents.objects {
-                        found.entry(&object.id).or_default().push(object);
-                    }
-                    snapshot.others = snapshot.others.saturating_add(documents.others);
-                    let lost = documents.lost.iter().map(|finding| (None, finding));
-                    let found = documents.findings.iter();
-                    lost.chain(found.map(|it| (it.guardrail.as_ref(), &it.finding))).collect()
-                }
-                Err(finding) => vec![(None, finding)],
-            };
-            let problem = |(guardrail, finding): (Option<&String>, &Finding)| Problem {
+            let problem = |finding: &Finding| Problem {
                 place: name.clone(),
-                guardrail: guardrail.cloned(),
+                guardrail: None,
                 finding: finding.clone(),
             };
-            snapshot.problems.extend(findings.into_iter().map(problem));
+            snapshot.problems.extend(file.faults().iter().map(problem));
+            let Ok(documents) = &file.contents else { continue };
+            for object in &documents.objects {
+                found.entry(&object.id).or_default().push(object);
+            }
+            snapshot.others = snapshot.others.saturating_add(documents.others);
+            snapshot.problems.extend(documents.problems.iter().cloned());
         }
         self.add_dependencies(&mut snapshot);
         self.add_remembered(&mut snapshot);
