@@ -16,20 +16,35 @@ pub(crate) struct ErrorLog {
     last: Option<Instant>,
 }
 
+/// What an attempt tells that the log does not say yet.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// It failed with this error.
+    Failed(String),
+    /// It succeeded, after failures.
+    Works,
+}
+
 // === impl ErrorLog ===
 
 impl ErrorLog {
-    /// Takes in an error; `true`: it has not been said yet.
-    pub(crate) fn on(&mut self, sentence: &str, now: Instant) -> bool {
+    /// Takes in an attempt: its error, or that it succeeded.
+    pub(crate) fn news(&mut self, error: Option<String>) -> Option<News> {
+        match error {
+            Some(error) => self.is_new(&error, Instant::now()).then_some(News::Failed(error)),
+            None => self.is_over().then_some(News::Works),
+        }
+    }
+
+    fn is_new(&mut self, error: &str, now: Instant) -> bool {
         if self.last.is_some_and(|last| now.saturating_duration_since(last) > RESET_AFTER) {
             self.sentences.clear();
         }
         self.last = Some(now);
-        self.sentences.len() < MAX_SENTENCES && self.sentences.insert(sentence.to_owned())
+        self.sentences.len() < MAX_SENTENCES && self.sentences.insert(error.to_owned())
     }
 
-    /// Takes in that it works again; `true`: it did not before.
-    pub(crate) fn over(&mut self) -> bool {
+    fn is_over(&mut self) -> bool {
         self.last = None;
         !std::mem::take(&mut self.sentences).is_empty()
     }
@@ -51,17 +66,18 @@ mod tests {
             ("within the quiet time of the one before", "timed out", 160, false),
             ("after a quiet time", "refused", 300, true),
         ] {
-            assert_eq!(error_log.on(sentence, after(seconds)), want, "{why}");
+            assert_eq!(error_log.is_new(sentence, after(seconds)), want, "{why}");
         }
-        assert!(error_log.over());
-        assert!(!error_log.over());
-        assert!(error_log.on("refused", after(301)));
+        assert_eq!(error_log.news(None), Some(News::Works));
+        assert_eq!(error_log.news(None), None);
+        assert_eq!(error_log.news(Some("refused".into())), Some(News::Failed("refused".into())));
+        assert_eq!(error_log.news(Some("refused".into())), None);
     }
 
     #[test]
     fn an_outage_with_a_new_sentence_each_time_is_no_endless_log() {
         let (mut error_log, now) = (ErrorLog::default(), Instant::now());
-        let said = (0..1000).filter(|port| error_log.on(&format!("port {port}"), now)).count();
+        let said = (0..1000).filter(|port| error_log.is_new(&format!("port {port}"), now)).count();
         assert_eq!(said, MAX_SENTENCES);
     }
 }

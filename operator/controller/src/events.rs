@@ -12,7 +12,7 @@ use kube::{Api, Client};
 use tokio::sync::mpsc;
 use tracing::warn;
 
-use crate::error_log::ErrorLog;
+use crate::error_log::{ErrorLog, News};
 use crate::kubernetes::{found, sentence, within};
 
 /// The reporting controller.
@@ -32,11 +32,9 @@ const MAX_WORD_LEN: usize = 128;
 /// Longest beginning of an event's name: with five characters of the API server's it is a name.
 const MAX_PREFIX_LEN: usize = 240;
 
-/// The recent Events.
+/// The Events that were written lately.
 #[derive(Debug, Default)]
-struct RecentEvents {
-    object_events: HashMap<ObjectEvent, Instant>,
-}
+struct RecentEvents(HashMap<ObjectEvent, Instant>);
 
 /// Writes Events until every sender is gone. `instance` is this pod's name. A failed write is lost.
 ///
@@ -46,9 +44,10 @@ pub async fn record(
     instance: String,
     mut object_events: mpsc::Receiver<ObjectEvent>,
 ) {
-    let (mut said, mut error_log) = (RecentEvents::default(), ErrorLog::default());
+    let (mut recent, mut error_log) = (RecentEvents::default(), ErrorLog::default());
     while let Some(object_event) = object_events.recv().await {
-        if !said.is_new(&object_event, Instant::now()) {
+        let now = Instant::now();
+        if recent.has(&object_event, now) {
             continue;
         }
         let event = event(&object_event, &instance, Timestamp::now());
@@ -56,17 +55,12 @@ pub async fn record(
         let api: Api<Event> = Api::namespaced(client.clone(), namespace);
         let params = PostParams::default();
         // A namespace that is going takes the object with it.
-        let error = match found(within(REQUEST_TIMEOUT, api.create(&params, &event)).await) {
-            Ok(None) => continue,
-            Ok(Some(_)) => {
-                error_log.over();
-                continue;
-            }
-            Err(error) => sentence(&error),
-        };
-        said.forget(&object_event);
-        if error_log.on(&error, Instant::now()) {
+        let written = found(within(REQUEST_TIMEOUT, api.create(&params, &event)).await);
+        if let Some(News::Failed(error)) = error_log.news(written.as_ref().err().map(sentence)) {
             warn!(resource = %object_event.resource, error, "cannot write an Event");
+        }
+        if written.is_ok() {
+            recent.0.insert(object_event, now);
         }
     }
 }
@@ -74,18 +68,9 @@ pub async fn record(
 // === impl RecentEvents ===
 
 impl RecentEvents {
-    /// Was it not said lately? From now on it was.
-    fn is_new(&mut self, object_event: &ObjectEvent, now: Instant) -> bool {
-        self.object_events.retain(|_, said| now.saturating_duration_since(*said) < REPEAT);
-        if self.object_events.contains_key(object_event) {
-            return false;
-        }
-        self.object_events.insert(object_event.clone(), now);
-        true
-    }
-
-    fn forget(&mut self, object_event: &ObjectEvent) {
-        self.object_events.remove(object_event);
+    fn has(&mut self, object_event: &ObjectEvent, now: Instant) -> bool {
+        self.0.retain(|_, written| now.saturating_duration_since(*written) < REPEAT);
+        self.0.contains_key(object_event)
     }
 }
 
@@ -138,22 +123,19 @@ mod tests {
 
     #[test]
     fn the_same_is_said_again_after_a_while_and_anything_else_at_once() {
-        let (mut said, start) = (RecentEvents::default(), Instant::now());
+        let (mut recent, start) = (RecentEvents::default(), Instant::now());
         let after = |seconds| start + Duration::from_secs(seconds);
         for (why, note, seconds, want) in [
-            ("the first", "a", 0, true),
-            ("the same", "a", 1, false),
-            ("another note of the same reason", "b", 2, true),
-            ("back to the first", "a", 3, false),
-            ("after a while", "a", 600, true),
+            ("the first", "a", 0, false),
+            ("the same", "a", 1, true),
+            ("another note of the same reason", "b", 2, false),
+            ("back to the first", "a", 3, true),
+            ("after a while", "a", 603, false),
         ] {
-            assert_eq!(said.is_new(&object_event(note), after(seconds)), want, "{why}");
+            let event = object_event(note);
+            assert_eq!(recent.has(&event, after(seconds)), want, "{why}");
+            recent.0.insert(event, after(seconds));
         }
-        said.forget(&object_event("a"));
-        assert!(
-            said.is_new(&object_event("a"), after(601)),
-            "what could not be written was not said"
-        );
     }
 
     #[test]

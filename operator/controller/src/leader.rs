@@ -26,7 +26,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
 
 use self::election::{Election, ElectionStep};
-use crate::error_log::ErrorLog;
+use crate::error_log::{ErrorLog, News};
 use crate::kubernetes::{sentence, within};
 use crate::tasks::{TaskEnded, Tasks, sleep_until, ticks};
 
@@ -232,20 +232,17 @@ impl ElectionLoop {
 
     /// Looks at the Lease, and takes or renews it where that is ours to do.
     async fn turn(&mut self) {
-        match within(REQUEST_TIMEOUT, self.try_turn()).await {
-            Ok(()) => {
-                if self.error_log.over() {
-                    info!("acquired or renewed the lease again");
-                }
+        let result = within(REQUEST_TIMEOUT, self.try_turn()).await;
+        // Another replica was quicker: the next look says so.
+        if matches!(&result, Err(kube::Error::Api(status)) if status.code == 409) {
+            return;
+        }
+        match self.error_log.news(result.as_ref().err().map(sentence)) {
+            Some(News::Failed(error)) => {
+                warn!(error, "cannot acquire or renew the lease; tried again");
             }
-            // Another replica was quicker: the next look says so.
-            Err(kube::Error::Api(status)) if status.code == 409 => {}
-            Err(error) => {
-                let error = sentence(&error);
-                if self.error_log.on(&error, Instant::now()) {
-                    warn!(error, "cannot acquire or renew the lease; tried again");
-                }
-            }
+            Some(News::Works) => info!("acquired or renewed the lease again"),
+            None => {}
         }
     }
 

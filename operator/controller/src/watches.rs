@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::future::ready;
-use std::time::Instant;
 
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -13,7 +12,7 @@ use kube::{Api, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use tracing::{info, warn};
 
-use crate::error_log::ErrorLog;
+use crate::error_log::{ErrorLog, News};
 use crate::kubernetes::{WATCH_SECONDS, backoff, is_not_served, watch_sentence};
 
 /// A watch that does not end.
@@ -101,27 +100,18 @@ where
 
 /// Logs that a watch fails, and that it goes on.
 fn report(kind: &str, need: Need, error: Option<&watcher::Error>, error_log: &mut ErrorLog) {
-    let Some(error) = error else {
-        if error_log.over() {
-            info!(kind, "watched again");
-        }
-        return;
-    };
-    let unknown = is_not_served(error);
+    let unknown = error.is_some_and(is_not_served);
     if unknown && need.is_optional() {
         return;
     }
-    let error = watch_sentence(error);
-    if !error_log.on(&error, Instant::now()) {
-        return;
-    }
-    if unknown && need == Need::Own {
-        warn!(
+    match error_log.news(error.map(watch_sentence)) {
+        Some(News::Failed(_)) if unknown && need == Need::Own => warn!(
             kind,
             "the API server does not know this kind, and nothing is published without it: apply them with `kubectl apply --server-side -f crds/`, or install the chart with its definitions"
-        );
-    } else {
-        warn!(kind, error, "cannot watch; tried again");
+        ),
+        Some(News::Failed(error)) => warn!(kind, error, "cannot watch; tried again"),
+        Some(News::Works) => info!(kind, "watched again"),
+        None => {}
     }
 }
 

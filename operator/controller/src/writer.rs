@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, error, info, warn};
 
-use crate::error_log::ErrorLog;
+use crate::error_log::{ErrorLog, News};
 use crate::kubernetes;
 use crate::metrics::{Metrics, Outcome};
 use crate::source::kube::Raw;
@@ -137,7 +137,7 @@ impl Writer {
                 self.metrics.status_write(Outcome::Written);
                 debug!(%resource, "wrote a status");
                 self.backoff.reset();
-                if self.error_log.over() {
+                if self.error_log.news(None).is_some() {
                     info!("wrote a status again");
                 }
                 self.queue.done(&resource);
@@ -148,10 +148,10 @@ impl Writer {
             }
             Attempt::Refused(sentence) => {
                 self.metrics.status_write(Outcome::Failed);
-                if self.error_log.on(&sentence, Instant::now()) {
+                if let Some(News::Failed(error)) = self.error_log.news(Some(sentence)) {
                     error!(
                         %resource,
-                        error = sentence,
+                        error,
                         "the API server refuses a status: apply the definitions of this release with `kubectl apply --server-side -f crds/`, or through the chart"
                     );
                 }
@@ -159,8 +159,8 @@ impl Writer {
             }
             Attempt::Failed(sentence) => {
                 self.metrics.status_write(Outcome::Failed);
-                if self.error_log.on(&sentence, Instant::now()) {
-                    warn!(%resource, error = sentence, "cannot write a status; tried again");
+                if let Some(News::Failed(error)) = self.error_log.news(Some(sentence)) {
+                    warn!(%resource, error, "cannot write a status; tried again");
                 }
                 self.queue.again(resource, status);
                 // Whatever keeps one status from being written most likely keeps all.

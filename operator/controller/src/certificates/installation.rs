@@ -1,6 +1,6 @@
 //! Whom the API server trusts: `caBundle` of the webhook's configuration, one field of an object that is otherwise the chart's.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use corsward_operator_core::names::FIELD_MANAGER;
 use futures::StreamExt as _;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tracing::{error, info};
 
-use crate::error_log::ErrorLog;
+use crate::error_log::{ErrorLog, News};
 use crate::kubernetes::sentence;
 use crate::tasks::ticks;
 use crate::watches;
@@ -48,13 +48,12 @@ pub async fn keep(
         let params = PatchParams::apply(FIELD_MANAGER).force();
         match configurations.patch(&name, &params, &Patch::Apply(&patch)).await {
             Ok(written) => {
-                error_log.over();
+                error_log.news(None);
                 info!(name, "wrote the webhook's caBundle");
                 known = Some(written);
             }
             Err(error) => {
-                let error = sentence(&error);
-                if error_log.on(&error, Instant::now()) {
+                if let Some(News::Failed(error)) = error_log.news(Some(sentence(&error))) {
                     error!(
                         name,
                         error,

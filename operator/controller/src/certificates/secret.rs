@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use corsward_operator_core::names::{FIELD_MANAGER, MANAGED_BY};
 use futures::StreamExt as _;
@@ -17,7 +17,7 @@ use tracing::{error, info, warn};
 use super::inspection::{is_bundle, served, vouched};
 use super::serving::ServingCertificate;
 use super::{Content, Damage, Names, RenewalReason, step};
-use crate::error_log::ErrorLog;
+use crate::error_log::{ErrorLog, News};
 use crate::kubernetes::sentence;
 use crate::metrics::Metrics;
 use crate::tasks::ticks;
@@ -129,22 +129,17 @@ impl SecretStore {
         }
         let kept = self.keep(found.as_ref(), now).await;
         let (secret, namespace) = (&self.options.name, &self.options.namespace);
-        match kept.map_err(|error| error.to_string()) {
-            Ok(()) => {
-                if self.error_log.over() {
-                    info!(secret, namespace, "stored the webhook's certificates again");
-                }
+        match self.error_log.news(kept.err().map(|error| error.to_string())) {
+            Some(News::Failed(error)) => error!(
+                secret,
+                namespace,
+                error,
+                "cannot store the webhook's certificates; tried again every {RESYNC_INTERVAL:?}"
+            ),
+            Some(News::Works) => {
+                info!(secret, namespace, "stored the webhook's certificates again");
             }
-            Err(error) => {
-                if self.error_log.on(&error, Instant::now()) {
-                    error!(
-                        secret,
-                        namespace,
-                        error,
-                        "cannot store the webhook's certificates; tried again every {RESYNC_INTERVAL:?}"
-                    );
-                }
-            }
+            None => {}
         }
     }
 

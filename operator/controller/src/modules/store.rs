@@ -14,7 +14,7 @@ use kube::{Client, ResourceExt as _};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::error_log::ErrorLog;
+use crate::error_log::{ErrorLog, News};
 use crate::kubernetes::{found, sentence};
 use crate::modules::cache::{self, ModuleCache, Stored};
 use crate::watches::{self, WatchEvent};
@@ -103,17 +103,15 @@ impl ModuleStore {
 
     /// Tends, and says what is new about that; `false`: it failed.
     async fn try_to_tend(&mut self) -> bool {
-        let Err(error) = self.tend().await else {
-            if self.error_log.over() {
-                info!("stored and collected modules again");
+        let error = self.tend().await.err();
+        match self.error_log.news(error.as_ref().map(sentence)) {
+            Some(News::Failed(error)) => {
+                warn!(error, "cannot store or collect modules; tried again");
             }
-            return true;
-        };
-        let error = sentence(&error);
-        if self.error_log.on(&error, Instant::now()) {
-            warn!(error, "cannot store or collect modules; tried again");
+            Some(News::Works) => info!("stored and collected modules again"),
+            None => {}
         }
-        false
+        error.is_none()
     }
 
     /// Stores our own module, and collects what nothing has named for long enough.

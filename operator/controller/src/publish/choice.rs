@@ -1,6 +1,6 @@
 //! Choice: the kind of Istio's objects that `Auto` means, asked of the cluster.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use corsward_operator_core::publish::istio::IstioKind;
 use corsward_operator_core::publish::istiod::{
@@ -12,7 +12,7 @@ use kube::{Api, Client};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use crate::error_log::ErrorLog;
+use crate::error_log::{ErrorLog, News};
 use crate::kubernetes;
 
 /// Interval of checks of the cluster.
@@ -52,15 +52,14 @@ pub async fn changed(client: &Client, kind: IstioKind) {
                 );
                 return;
             }
-            Ok(_) => drop(error_log.over()),
+            Ok(_) => drop(error_log.news(None)),
             Err(error) => failed(&mut error_log, &error),
         }
     }
 }
 
 fn failed(error_log: &mut ErrorLog, error: &kube::Error) {
-    let error = kubernetes::sentence(error);
-    if error_log.on(&error, Instant::now()) {
+    if let Some(News::Failed(error)) = error_log.news(Some(kubernetes::sentence(error))) {
         warn!(error, "cannot determine the kind of Istio's objects; tried again");
     }
 }

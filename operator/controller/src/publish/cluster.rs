@@ -25,7 +25,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use crate::error_log::ErrorLog;
+use crate::error_log::{ErrorLog, News};
 use crate::kubernetes::{backoff, is_not_served, list_metadata, sentence};
 use crate::metrics::{Metrics, Outcome};
 use crate::publish::Publisher;
@@ -255,7 +255,7 @@ impl ObjectPublisher {
                 | ApplyError::Taken(error)
                 | ApplyError::Everywhere(error)) = error;
                 let kind = &leftover.resource.kind;
-                if self.error_log.on(&error, now) {
+                if let Some(News::Failed(error)) = self.error_log.news(Some(error)) {
                     warn!(kind, object, error, "cannot delete a leftover object; tried again");
                 }
                 self.reconciler.leftover_failed(leftover, now);
@@ -360,8 +360,8 @@ impl Objects {
             match list_metadata(&api, &selector()).await {
                 Ok(list) => break list,
                 Err(error) => {
-                    let (kind, error) = (&resource.kind, sentence(&error));
-                    if error_log.on(&error, Instant::now()) {
+                    let kind = &resource.kind;
+                    if let Some(News::Failed(error)) = error_log.news(Some(sentence(&error))) {
                         warn!(kind, error, "cannot list leftover objects; tried again");
                     }
                     sleep(backoff.next().unwrap_or_default()).await;

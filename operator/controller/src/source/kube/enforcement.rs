@@ -1,7 +1,5 @@
 //! The switch of the whole cluster: one `ConfigMap` beside the operator, which the chart writes from its value `enforcement`.
 
-use std::time::Instant;
-
 use corsward_operator_core::event::Event;
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -9,7 +7,7 @@ use kube::Api;
 use tracing::warn;
 
 use super::Shared;
-use crate::error_log::ErrorLog;
+use crate::error_log::{ErrorLog, News};
 use crate::watches;
 
 /// The kind, as metrics and log lines name it.
@@ -38,26 +36,20 @@ pub(super) async fn follow(shared: &Shared, switch: Switch) {
             continue;
         };
         let is_first = said.is_none();
-        match word(found.as_ref()) {
-            Ok(is_on) => {
-                error_log.over();
-                said = Some(is_on);
-            }
-            Err(error) => {
-                let is_on = *said.get_or_insert(true);
-                let kept = if is_on { "On" } else { "Off" };
-                if error_log.on(&error, Instant::now()) {
-                    warn!(
-                        namespace,
-                        name,
-                        error,
-                        kept,
-                        "the ConfigMap of enforcement has no valid value: repeat `helm upgrade` to write it"
-                    );
-                }
-            }
+        let word = word(found.as_ref());
+        let is_on = *word.as_ref().ok().or(said.as_ref()).unwrap_or(&true);
+        said = Some(is_on);
+        if let Some(News::Failed(error)) = error_log.news(word.err()) {
+            let kept = if is_on { "On" } else { "Off" };
+            warn!(
+                namespace,
+                name,
+                error,
+                kept,
+                "the ConfigMap of enforcement has no valid value: repeat `helm upgrade` to write it"
+            );
         }
-        let batch = vec![Event::Enforcement(said.unwrap_or(true))];
+        let batch = vec![Event::Enforcement(is_on)];
         if shared.send(batch).await.is_err()
             || (is_first && shared.count_first_list().await.is_err())
         {
