@@ -125,7 +125,8 @@ impl Executor {
             }
         }
         if self.controller.is_synced() {
-            self.deps.admin_state.metrics.planned(std::mem::take(&mut self.spent));
+            let spent = std::mem::take(&mut self.spent);
+            self.deps.admin_state.metrics.plan_seconds.observe(spent.as_secs_f64());
         }
     }
 
@@ -169,10 +170,14 @@ impl Executor {
 fn measure(admin_state: &AdminState, measurement: Measurement) {
     let metrics = &admin_state.metrics;
     match measurement {
-        Measurement::Enforcing(enforcing) => metrics.enforces(enforcing),
-        Measurement::Leading(leading) => metrics.leads(leading),
-        Measurement::Propagated(took) => metrics.propagated(took),
-        Measurement::Withheld => metrics.published_file(Outcome::Held),
+        Measurement::Enforcing(enforcing) => {
+            metrics.enforcing.set(i64::from(enforcing));
+        }
+        Measurement::Leading(leading) => {
+            metrics.leader.set(i64::from(leading));
+        }
+        Measurement::Propagated(took) => metrics.propagation_seconds.observe(took.as_secs_f64()),
+        Measurement::Withheld => metrics.published("file", Outcome::Held),
         Measurement::Totals(totals, problems) => metrics.totals(totals, problems),
     }
 }

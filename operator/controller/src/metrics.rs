@@ -5,7 +5,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use corsward_operator_core::bundle::BundleKey;
 use corsward_operator_core::event::{OutOfSyncReason, ProxyState};
@@ -42,7 +42,7 @@ macro_rules! metrics {
         /// Every metric of the operator.
         #[derive(Debug)]
         pub struct Metrics {
-            $($field: $kind,)*
+            $(pub(crate) $field: $kind,)*
             last_good_since: Mutex<Option<Instant>>,
             registry: Registry,
         }
@@ -145,11 +145,6 @@ impl Metrics {
         self.watch_restarts.get_or_create(&[("kind", kind)]).inc();
     }
 
-    /// Counts an attempt to write a status.
-    pub fn status_write(&self, outcome: Outcome) {
-        self.status_writes.get_or_create(&[outcome.label()]).inc();
-    }
-
     /// Takes in the number of workloads in each state.
     pub(crate) fn proxies(&self, counts: &BTreeMap<ProxyState, usize>) {
         for (state, name) in PROXY_STATES {
@@ -158,29 +153,14 @@ impl Metrics {
         }
     }
 
-    /// Counts a refresh of an object for proxies without a filter.
-    pub(crate) fn plugin_refreshed(&self, outcome: Outcome) {
-        self.plugin_refreshes.get_or_create(&[outcome.label()]).inc();
-    }
-
-    /// Counts an admission review.
-    pub(crate) fn reviewed(&self, outcome: Outcome) {
-        self.webhook_reviews.get_or_create(&[outcome.label()]).inc();
-    }
-
     /// Takes in the expiry of the certificate that is served, in seconds of the Unix epoch.
     pub(crate) fn certificate(&self, not_after: u64) {
         self.certificate_not_after.set(i64::try_from(not_after).unwrap_or(i64::MAX));
     }
 
-    /// Counts a publication in a file.
-    pub(crate) fn published_file(&self, outcome: Outcome) {
-        self.publishes.get_or_create(&[("target", "file"), outcome.label()]).inc();
-    }
-
-    /// Counts a write of an object.
-    pub(crate) fn published_object(&self, outcome: Outcome) {
-        self.publishes.get_or_create(&[("target", "object"), outcome.label()]).inc();
+    /// Counts a write of a bundle into a `file` or an `object`.
+    pub(crate) fn published(&self, target: &'static str, outcome: Outcome) {
+        self.publishes.get_or_create(&[("target", target), outcome.label()]).inc();
     }
 
     /// Takes in the length of a bundle's configuration; `None`: it is not wanted any more.
@@ -192,26 +172,6 @@ impl Metrics {
         } else {
             self.bundle_configuration.remove(&labels);
         }
-    }
-
-    /// Takes in the time from the observation of a policy's change to the write of its object.
-    pub(crate) fn propagated(&self, took: Duration) {
-        self.propagation_seconds.observe(took.as_secs_f64());
-    }
-
-    /// Counts a failure of the watch of objects that hold bundles.
-    pub(crate) fn object_watch_failed(&self) {
-        self.object_watch_failures.inc();
-    }
-
-    /// Counts a request for a module.
-    pub(crate) fn module_requested(&self, outcome: Outcome) {
-        self.module_requests.get_or_create(&[outcome.label()]).inc();
-    }
-
-    /// Takes in the time to validate and compile changes and to compute statuses.
-    pub(crate) fn planned(&self, took: Duration) {
-        self.plan_seconds.observe(took.as_secs_f64());
     }
 
     /// Takes in the counts over all parts, and the number of problems outside of policies.
@@ -227,16 +187,6 @@ impl Metrics {
         self.bundles.set(bundles);
         self.bundle_bytes.set(bytes);
         self.source_problems.set(count(problems));
-    }
-
-    /// Takes in whether policies are enforced.
-    pub(crate) fn enforces(&self, enforcing: bool) {
-        self.enforcing.set(i64::from(enforcing));
-    }
-
-    /// Takes in whether this replica writes.
-    pub(crate) fn leads(&self, leading: bool) {
-        self.leader.set(i64::from(leading));
     }
 
     /// All of it, as Prometheus reads it.
@@ -255,6 +205,11 @@ impl Metrics {
 // === impl Outcome ===
 
 impl Outcome {
+    /// Counts it.
+    pub(crate) fn count(self, results: &Family<[Label; 1], Counter>) {
+        results.get_or_create(&[self.label()]).inc();
+    }
+
     fn label(self) -> Label {
         ("result", self.into())
     }

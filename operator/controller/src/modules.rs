@@ -175,7 +175,7 @@ async fn module(
     let sha256 = file.strip_prefix("filter-").and_then(|rest| rest.strip_suffix(".wasm"));
     let found = sha256.and_then(|sha256| Some((sha256, cache.get(sha256)?)));
     let Some((sha256, bytes)) = found else {
-        metrics.module_requested(Outcome::NotFound);
+        Outcome::NotFound.count(&metrics.module_requests);
         // Istio's agent repeats a request after a 503, and gives the filter up after a 404 (istio.io/istio, `pkg/wasm/httpfetcher.go`,
         // `retryable`). Another replica has the module; a connection that stays open would bring every repetition back to this one.
         return match sha256 {
@@ -194,10 +194,10 @@ async fn module(
     let about =
         [(ETAG, etag.as_str()), (CACHE_CONTROL, FOR_EVER), (CONTENT_TYPE, "application/wasm")];
     if has_it {
-        metrics.module_requested(Outcome::NotModified);
+        Outcome::NotModified.count(&metrics.module_requests);
         return (StatusCode::NOT_MODIFIED, about).into_response();
     }
-    metrics.module_requested(Outcome::Served);
+    Outcome::Served.count(&metrics.module_requests);
     (about, bytes).into_response()
 }
 

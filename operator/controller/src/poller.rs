@@ -148,12 +148,12 @@ fn told_of(
     metrics: &Metrics,
 ) -> Option<Refreshed> {
     if let Err(error) = written {
-        metrics.plugin_refreshed(Outcome::Failed);
+        Outcome::Failed.count(&metrics.plugin_refreshes);
         let error = sentence(&error);
         warn!(bundle = %key, ?pods, error, "cannot refresh the object of proxies without the filter; tried again");
         return None;
     }
-    metrics.plugin_refreshed(Outcome::Written);
+    Outcome::Written.count(&metrics.plugin_refreshes);
     info!(bundle = %key, ?pods, "refreshed: agents of proxies without the filter fetch its module again");
     Some(Refreshed { key, pods })
 }

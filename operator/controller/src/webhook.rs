@@ -121,7 +121,7 @@ async fn validate(
             ((status, format!("{words}\n")).into_response(), Outcome::Unreadable)
         }
     };
-    asking.metrics.reviewed(outcome);
+    outcome.count(&asking.metrics.webhook_reviews);
     response
 }
 

@@ -134,7 +134,7 @@ impl Writer {
     fn on(&mut self, (resource, status, attempt): PendingWrite) {
         match attempt {
             Attempt::Written => {
-                self.metrics.status_write(Outcome::Written);
+                Outcome::Written.count(&self.metrics.status_writes);
                 debug!(%resource, "wrote a status");
                 self.backoff.reset();
                 if self.error_log.news(None).is_some() {
@@ -147,7 +147,7 @@ impl Writer {
                 self.queue.done(&resource);
             }
             Attempt::Refused(sentence) => {
-                self.metrics.status_write(Outcome::Failed);
+                Outcome::Failed.count(&self.metrics.status_writes);
                 if let Some(News::Failed(error)) = self.error_log.news(Some(sentence)) {
                     error!(
                         %resource,
@@ -158,7 +158,7 @@ impl Writer {
                 self.queue.refused(resource, status);
             }
             Attempt::Failed(sentence) => {
-                self.metrics.status_write(Outcome::Failed);
+                Outcome::Failed.count(&self.metrics.status_writes);
                 if let Some(News::Failed(error)) = self.error_log.news(Some(sentence)) {
                     warn!(%resource, error, "cannot write a status; tried again");
                 }
@@ -174,7 +174,7 @@ impl Writer {
 
     /// Leaves a status unwritten.
     fn leave_out(&self, resource: &ResourceRef, why: &str) {
-        self.metrics.status_write(Outcome::Dropped);
+        Outcome::Dropped.count(&self.metrics.status_writes);
         debug!(%resource, why, "dropped a status");
     }
 
@@ -183,7 +183,7 @@ impl Writer {
         self.writing = JoinSet::new();
         self.paused_until = None;
         for _ in 0..self.queue.clear() {
-            self.metrics.status_write(Outcome::Dropped);
+            Outcome::Dropped.count(&self.metrics.status_writes);
         }
     }
 }

@@ -10,30 +10,30 @@ use crate::testing::snapshot_settings;
 /// A family without a metric is not exported: each has one.
 fn exported() -> String {
     let metrics = Metrics::default();
-    metrics.planned(Duration::ZERO);
+    metrics.plan_seconds.observe(0.0);
     metrics.totals(ScopeMetrics::default(), 0);
     for outcome in [Outcome::Written, Outcome::Unchanged, Outcome::Failed, Outcome::Held] {
-        metrics.published_file(outcome);
+        metrics.published("file", outcome);
     }
-    metrics.leads(true);
+    metrics.leader.set(1);
     metrics.watch_restarted("Pod");
     for outcome in [Outcome::Written, Outcome::Failed, Outcome::Dropped] {
-        metrics.status_write(outcome);
+        outcome.count(&metrics.status_writes);
     }
     metrics.proxies(&BTreeMap::new());
-    metrics.plugin_refreshed(Outcome::Written);
-    metrics.plugin_refreshed(Outcome::Failed);
+    Outcome::Written.count(&metrics.plugin_refreshes);
+    Outcome::Failed.count(&metrics.plugin_refreshes);
     for outcome in [Outcome::Allowed, Outcome::Refused, Outcome::Unjudged, Outcome::Unreadable] {
-        metrics.reviewed(outcome);
+        outcome.count(&metrics.webhook_reviews);
     }
     for outcome in [Outcome::Written, Outcome::Repaired, Outcome::Removed, Outcome::Failed] {
-        metrics.published_object(outcome);
+        metrics.published("object", outcome);
     }
     metrics.bundle(&BundleKey::All, Some(1));
-    metrics.propagated(Duration::ZERO);
-    metrics.object_watch_failed();
+    metrics.propagation_seconds.observe(0.0);
+    metrics.object_watch_failures.inc();
     for outcome in [Outcome::Served, Outcome::NotModified, Outcome::NotFound] {
-        metrics.module_requested(outcome);
+        outcome.count(&metrics.module_requests);
     }
     metrics.encode()
 }

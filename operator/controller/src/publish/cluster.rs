@@ -207,7 +207,7 @@ impl ObjectPublisher {
                 }
             }
             Err(error) => {
-                self.deps.metrics.object_watch_failed();
+                self.deps.metrics.object_watch_failures.inc();
                 // A kind that is not there has no objects: whoever wants one hears why there is none.
                 if !self.listed && is_not_served(&error) {
                     self.reconciler.reset(Vec::new(), now);
@@ -244,7 +244,7 @@ impl ObjectPublisher {
             (ObjectWrite::Apply { repair: true, .. }, Ok(_)) => Outcome::Repaired,
             (ObjectWrite::Apply { .. }, Ok(_)) => Outcome::Written,
         };
-        self.deps.metrics.published_object(outcome);
+        self.deps.metrics.published("object", outcome);
         match (step, result) {
             (ObjectWrite::DeleteLeftover(leftover), Ok(_)) => {
                 let kind = &leftover.resource.kind;

@@ -72,7 +72,7 @@ impl FolderPublisher {
             let error = self.write(bundle).err();
             if let Some(error) = &error {
                 error!(%error, "not published; tried again every {RESYNC_INTERVAL:?}");
-                self.metrics.published_file(Outcome::Failed);
+                self.metrics.published("file", Outcome::Failed);
                 self.failing = true;
             }
             PublishStatus {
@@ -92,7 +92,7 @@ impl FolderPublisher {
                 wire::decode(&bundle.compiled).map_or(0, |compiled| compiled.policies().count());
             info!(digest, bytes, policies, "published");
         }
-        self.metrics.published_file(outcome);
+        self.metrics.published("file", outcome);
         Ok(())
     }
 
@@ -104,11 +104,11 @@ impl FolderPublisher {
                 Ok(outcome) => {
                     let digest = &*bundle.digest;
                     warn!(digest, "repaired a published file after a foreign change");
-                    self.metrics.published_file(outcome);
+                    self.metrics.published("file", outcome);
                 }
                 Err(error) => {
                     error!(%error, "cannot repair a published file after a foreign change");
-                    self.metrics.published_file(Outcome::Failed);
+                    self.metrics.published("file", Outcome::Failed);
                 }
             }
         }
