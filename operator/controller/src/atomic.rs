@@ -1,7 +1,7 @@
 //! Files that are complete or absent, for every reader and after every crash.
 
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
@@ -40,12 +40,12 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 
 /// A name beside `path` for what takes its place, which nothing has.
 fn temporary(path: &Path) -> io::Result<PathBuf> {
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let name = path.file_name().ok_or(ErrorKind::InvalidInput)?;
     // A dot in front: watchers of folders look away. The same name every time: a crash leaves one file, not many.
     let temporary = path.with_file_name(format!(".{}.tmp", name.to_string_lossy()));
     // Whatever has that name, such as a link to elsewhere, is not written through.
     match fs::remove_file(&temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(temporary),
     }
 }
@@ -60,14 +60,12 @@ pub(crate) fn read(path: &Path, max: u64) -> io::Result<Vec<u8>> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
-    let file = fs::File::open(path)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() || metadata.len() > max {
-        return Err(io::Error::other(format!("it is not a regular file of at most {max} bytes")));
-    }
     let mut bytes = Vec::new();
-    file.take(max).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    fs::File::open(path)?.take(max.saturating_add(1)).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).is_ok_and(|len| len <= max) {
+        return Ok(bytes);
+    }
+    Err(io::Error::new(ErrorKind::FileTooLarge, format!("it has more than {max} bytes")))
 }
 
 /// Is exactly this at `path`?

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -17,6 +17,7 @@ use corsward_policy::Finding;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tracing::{debug, info, warn};
 
+use crate::atomic;
 use crate::source::folder::{FileRead, Folder, Snapshot};
 
 /// A change is read when the folder has been quiet for so long: editors write in several steps.
@@ -68,33 +69,19 @@ pub fn read(path: &Path) -> io::Result<BTreeMap<String, FileRead>> {
         let name = entry?.file_name();
         let Some(name) = name.to_str().filter(|name| is_policy_file(name)) else { continue };
         let file = path.join(name);
-        let reading = match read_file(&file) {
-            // Its name is there, and what it leads to is not, or is no file: that says nothing of what it said.
-            None if fs::symlink_metadata(&file).is_ok() => {
-                Err(SourceReason::Unreadable("it leads to no file".to_owned()))
+        let reading = match atomic::read(&file, MAX_FILE_LEN) {
+            Ok(bytes) => Ok(bytes),
+            // A link that leads to no file says nothing of what it said.
+            Err(_) if fs::symlink_metadata(&file).is_err() => continue,
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                let len = fs::metadata(&file).map_or(MAX_FILE_LEN, |metadata| metadata.len());
+                Err(SourceReason::TooLarge { len, max: MAX_FILE_LEN })
             }
-            None => continue,
-            Some(reading) => reading,
+            Err(error) => Err(SourceReason::Unreadable(error.to_string())),
         };
         readings.insert(name.to_owned(), reading);
     }
     Ok(readings)
-}
-
-/// A file as it is now; `None` where there is none.
-fn read_file(path: &Path) -> Option<FileRead> {
-    let read = || {
-        let metadata = fs::metadata(path)?;
-        if !metadata.is_file() {
-            return Ok(None);
-        }
-        read_bounded(fs::File::open(path)?, metadata.len()).map(Some)
-    };
-    match read() {
-        Ok(reading) => reading,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => Some(Err(SourceReason::Unreadable(error.to_string()))),
-    }
 }
 
 // === impl Dir ===
@@ -209,17 +196,6 @@ fn wait(woken: &Receiver<()>) {
     }
     let began = Instant::now();
     while began.elapsed() < MAX_DEBOUNCE && woken.recv_timeout(DEBOUNCE).is_ok() {}
-}
-
-/// All that `input` has, which says to have `len` bytes, where that is no more than is read.
-fn read_bounded(input: impl io::Read, len: u64) -> io::Result<FileRead> {
-    let mut bytes = Vec::new();
-    input.take(MAX_FILE_LEN.saturating_add(1)).read_to_end(&mut bytes)?;
-    let len = len.max(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-    if len > MAX_FILE_LEN {
-        return Ok(Err(SourceReason::TooLarge { len, max: MAX_FILE_LEN }));
-    }
-    Ok(Ok(bytes))
 }
 
 fn is_policy_file(name: &str) -> bool {
