@@ -9,9 +9,6 @@ use corsward_operator_core::rollout::proxy::{self, ProxyStats};
 use corsward_operator_core::rollout::refresh::RefreshSchedule;
 use corsward_operator_core::rollout::schedule::{Schedule, ScrapeRequest};
 use corsward_operator_core::rollout::tracker::PollerCommand;
-use futures::StreamExt as _;
-use futures::future::BoxFuture;
-use futures::stream::FuturesUnordered;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::Bytes;
 use hyper::{Request, StatusCode};
@@ -20,6 +17,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
 use crate::kubernetes::{sentence, within};
@@ -43,8 +41,8 @@ struct Poller {
     refreshes: RefreshSchedule,
     deps: TaskDeps,
     http: ScrapeClient,
-    answers: FuturesUnordered<BoxFuture<'static, (ScrapeRequest, Option<ProxyStats>)>>,
-    refreshing: FuturesUnordered<BoxFuture<'static, Option<Refreshed>>>,
+    answers: JoinSet<(ScrapeRequest, Option<ProxyStats>)>,
+    refreshing: JoinSet<Option<Refreshed>>,
 }
 
 /// Polls until every sender of commands, which are the expected states of proxies, is gone.
@@ -54,7 +52,7 @@ pub(crate) async fn run(deps: TaskDeps, mut commands: mpsc::UnboundedReceiver<Po
     connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
     let http = HttpClient::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
     let (schedule, refreshes) = (Schedule::default(), RefreshSchedule::default());
-    let (answers, refreshing) = (FuturesUnordered::new(), FuturesUnordered::new());
+    let (answers, refreshing) = (JoinSet::new(), JoinSet::new());
     let mut poller = Poller { schedule, refreshes, deps, http, answers, refreshing };
     let mut look = ticks(REFRESH_CHECK_INTERVAL);
     loop {
@@ -68,11 +66,11 @@ pub(crate) async fn run(deps: TaskDeps, mut commands: mpsc::UnboundedReceiver<Po
                 }
                 None => return,
             },
-            Some((request, answer)) = poller.answers.next() => {
+            Some(Ok((request, answer))) = poller.answers.join_next() => {
                 poller.schedule.answered(&request, answer, Instant::now());
                 None
             }
-            Some(done) = poller.refreshing.next() => done.map(Event::Refreshed),
+            Some(Ok(done)) = poller.refreshing.join_next() => done.map(Event::Refreshed),
             () = sleep_until(next_deadline) => None,
             _ = look.tick() => {
                 poller.look();
@@ -104,13 +102,13 @@ impl Poller {
     fn ask(&mut self) {
         while let Some(request) = self.schedule.next(Instant::now()) {
             let http = self.http.clone();
-            self.answers.push(Box::pin(async move {
+            self.answers.spawn(async move {
                 let answer = ask(&http, &request).await;
                 if let Err(error) = &answer {
                     debug!(pod = ?request.pod, error, "a proxy does not report its configuration");
                 }
                 (request, answer.ok())
-            }));
+            });
         }
     }
 
@@ -126,11 +124,11 @@ impl Poller {
             if let Some(namespace) = key.namespace() {
                 self.schedule.poll_soon(namespace, now);
             }
-            self.refreshing.push(Box::pin(async move {
+            self.refreshing.spawn(async move {
                 let said = Timestamp::now().to_string();
                 let written = within(WRITE_TIMEOUT, objects.refresh(&key, &said)).await;
                 told_of(key, pods, written, &metrics)
-            }));
+            });
         }
     }
 }

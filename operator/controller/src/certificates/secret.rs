@@ -26,6 +26,9 @@ use crate::watches;
 /// Interval of checks without an event: certificates become valid, they expire, and failed writes are retried.
 const RESYNC_INTERVAL: Duration = Duration::from_secs(5);
 
+/// The webhook's fields of the Secret, in the order of [`Content`].
+const FIELDS: [&str; 4] = ["tls.crt", "tls.key", "ca.crt", "ca.key"];
+
 /// The Secret's name and namespace.
 #[derive(Clone, Debug)]
 pub struct SecretOptions {
@@ -235,32 +238,21 @@ impl SecretStore {
             type_: Some("kubernetes.io/tls".to_owned()),
             ..Secret::default()
         });
-        let Content { certificate, key, authorities, authority_key } = content;
+        let Content { certificate, key, authorities, authority_key } = content.clone();
+        let values = [certificate, key, authorities, authority_key].map(ByteString);
         let data = secret.data.get_or_insert_default();
-        for (name, value) in [
-            ("tls.crt", certificate),
-            ("tls.key", key),
-            ("ca.crt", authorities),
-            ("ca.key", authority_key),
-        ] {
-            data.insert(name.to_owned(), ByteString(value.clone()));
-        }
+        data.extend(FIELDS.map(str::to_owned).into_iter().zip(values));
         secret
     }
 }
 
 /// The webhook's part of a Secret; empty if there is none.
 fn content(secret: &Secret) -> Content {
-    let field = |name: &str| {
+    let [certificate, key, authorities, authority_key] = FIELDS.map(|name| {
         let data = secret.data.as_ref().and_then(|data| data.get(name));
         data.map(|ByteString(bytes)| bytes.clone()).unwrap_or_default()
-    };
-    Content {
-        certificate: field("tls.crt"),
-        key: field("tls.key"),
-        authorities: field("ca.crt"),
-        authority_key: field("ca.key"),
-    }
+    });
+    Content { certificate, key, authorities, authority_key }
 }
 
 #[cfg(test)]

@@ -21,46 +21,41 @@ const RESYNC_INTERVAL: Duration = Duration::from_secs(15);
 const RETRY_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Asks the cluster until it answers.
-pub async fn at_start(client: &Client) -> KindChoice {
-    let mut error_log = ErrorLog::default();
-    loop {
-        match choose(client).await {
-            Ok(choice) => {
-                let kind = choice.kind;
-                info!(?kind, why = choice.why, "chose the kind of Istio's objects");
-                return choice;
-            }
-            Err(error) => failed(&mut error_log, &error),
-        }
-        sleep(RETRY_INTERVAL).await;
-    }
+pub async fn at_start(client: &Client) -> IstioKind {
+    let KindChoice { kind, why } = wait_for(client, RETRY_INTERVAL, |_| true).await;
+    info!(?kind, why, "chose the kind of Istio's objects");
+    kind
 }
 
 /// Returns once the cluster calls for a kind other than `kind`. An API server that does not answer changes nothing.
 pub async fn changed(client: &Client, kind: IstioKind) {
-    let mut error_log = ErrorLog::default();
-    loop {
-        sleep(RESYNC_INTERVAL).await;
-        match choose(client).await {
-            Ok(choice) if choice.kind != kind => {
-                let (before, after) = (kind, choice.kind);
-                info!(
-                    ?before,
-                    ?after,
-                    why = choice.why,
-                    "the kind of Istio's objects changes: the operator stops, and writes the new kind after its restart"
-                );
-                return;
-            }
-            Ok(_) => drop(error_log.news(None)),
-            Err(error) => failed(&mut error_log, &error),
-        }
-    }
+    let KindChoice { kind: after, why } =
+        wait_for(client, RESYNC_INTERVAL, |choice| choice != kind).await;
+    info!(
+        before = ?kind,
+        ?after,
+        why,
+        "the kind of Istio's objects changes: the operator stops, and writes the new kind after its restart"
+    );
 }
 
-fn failed(error_log: &mut ErrorLog, error: &kube::Error) {
-    if let Some(News::Failed(error)) = error_log.news(Some(kubernetes::sentence(error))) {
-        warn!(error, "cannot determine the kind of Istio's objects; tried again");
+/// Asks the cluster at each `interval`, until it chooses a kind that is `wanted`.
+async fn wait_for(
+    client: &Client,
+    interval: Duration,
+    wanted: impl Fn(IstioKind) -> bool,
+) -> KindChoice {
+    let mut error_log = ErrorLog::default();
+    loop {
+        let choice = choose(client).await;
+        let error = choice.as_ref().err().map(kubernetes::sentence);
+        if let Some(News::Failed(error)) = error_log.news(error) {
+            warn!(error, "cannot determine the kind of Istio's objects; tried again");
+        }
+        match choice {
+            Ok(choice) if wanted(choice.kind) => return choice,
+            _ => sleep(interval).await,
+        }
     }
 }
 

@@ -112,9 +112,7 @@ async fn any_ended(servers: &mut [Server]) -> TaskEnded {
 /// The kind of Istio's objects that hold bundles.
 async fn istio_kind(client: &Client, args: &RunArgs) -> IstioKind {
     match args.cluster.istio_kind {
-        IstioKindArg::Auto if args.publish == PublishArg::Istio => {
-            choice::at_start(client).await.kind
-        }
+        IstioKindArg::Auto if args.publish == PublishArg::Istio => choice::at_start(client).await,
         IstioKindArg::Auto | IstioKindArg::WasmPlugin => IstioKind::WasmPlugin,
         IstioKindArg::TrafficExtension => IstioKind::TrafficExtension,
         IstioKindArg::EnvoyFilter => IstioKind::EnvoyFilter,
