@@ -121,7 +121,7 @@ impl Writer {
 
     /// Begins to write as many as may be written at the same time.
     fn begin(&mut self) {
-        while self.paused_until.is_none() && self.queue.writing() < MAX_WRITING {
+        while self.paused_until.is_none() && self.queue.writing.len() < MAX_WRITING {
             let Some((resource, status)) = self.queue.next() else { return };
             let client = self.client.clone();
             self.writing.spawn(async move {
@@ -259,11 +259,6 @@ impl Queue {
         for (resource, status) in std::mem::take(&mut self.refused) {
             self.push(resource, status);
         }
-    }
-
-    /// The number of writes in flight.
-    fn writing(&self) -> usize {
-        self.writing.len()
     }
 
     /// Forgets everything; says how much it was.
@@ -405,7 +400,7 @@ mod tests {
         }
         queue.next();
         assert_eq!(queue.clear(), 3);
-        assert_eq!((queue.next(), queue.writing()), (None, 0));
+        assert_eq!((queue.next(), queue.writing.len()), (None, 0));
     }
 
     /// Does something when it is woken.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use corsward_manifest::knowledge::FullKnowledge;
 use corsward_operator_core::bundle::Desired;
+use corsward_operator_core::cluster_state::Key;
 use corsward_operator_core::event::Event;
 use corsward_operator_core::filter_module::Module;
 use corsward_operator_core::index::Index;
@@ -131,7 +132,7 @@ async fn another_kind(client: &Client, args: &RunArgs, kind: IstioKind) {
 impl Cluster<'_> {
     fn watch(&mut self, events: Sender<Vec<Event>>) {
         let ClusterArgs { namespace, enforcement, no_gateways, .. } = &self.args.cluster;
-        let switch = |name| source::kube::Switch { namespace: namespace.clone(), name };
+        let switch = |name| Key { namespace: namespace.clone(), name };
         let options = source::kube::WatchOptions {
             gateways: !no_gateways,
             istio: self.args.publish == PublishArg::Istio,

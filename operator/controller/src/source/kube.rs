@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use corsward_operator_core::cluster_state::Key;
 use corsward_operator_core::event::Event;
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
@@ -20,7 +21,6 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::SendError;
 
-pub use self::enforcement::Switch;
 use self::kinds::{
     CLUSTER_POLICIES, GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES, Kind, NAMESPACES, ORIGIN_SETS, PODS,
     POLICIES, SERVICES, VIRTUAL_SERVICES,
@@ -40,8 +40,8 @@ pub struct WatchOptions {
     pub gateways: bool,
     /// Are the classes of Gateways and Istio's `VirtualService` objects watched? They count where Istio's proxies are configured.
     pub istio: bool,
-    /// The stop of the whole cluster's policies, if there is such a switch.
-    pub switch: Option<Switch>,
+    /// The `ConfigMap` that switches the whole cluster, if there is one.
+    pub switch: Option<Key>,
     /// Interval of looks for an optional kind that is missing.
     pub look_again: Duration,
 }

@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use corsward_api::GROUP;
 use corsward_operator_core::object::{CheckedObject, Object};
 use corsward_policy::PolicyId;
+use kube::core::TypeMeta;
 use kube::core::admission::{self, AdmissionReview, META_API_VERSION_V1, META_KIND, Operation};
 use serde_json::Value;
 
@@ -51,19 +52,14 @@ impl Question {
     pub(super) fn read(bytes: &[u8]) -> Result<Self> {
         // Which kind it is comes first: the rest of something else is of no interest.
         let malformed = |error: serde_json::Error| anyhow!("not an AdmissionReview: {error}");
-        let Kind { api_version, kind } = serde_json::from_slice(bytes).map_err(malformed)?;
-        ensure!(
-            !api_version.is_empty() && !kind.is_empty(),
-            "not an AdmissionReview: it has no `apiVersion` or no `kind`"
-        );
+        let TypeMeta { api_version, kind } = serde_json::from_slice(bytes).map_err(malformed)?;
         ensure!(
             api_version == META_API_VERSION_V1 && kind == META_KIND,
             "`{api_version}` `{kind}` is not answered here: send an `{META_KIND}` of `{META_API_VERSION_V1}`"
         );
         let review: AdmissionReview<Raw<Value, Value>> =
             serde_json::from_slice(bytes).map_err(malformed)?;
-        let mut request = review.request.context("the review has no `request`")?;
-        request.types = review.types;
+        let request: AdmissionRequest = review.try_into().context("the review has no `request`")?;
         ensure!(
             !request.uid.is_empty(),
             "the review has no `request.uid`, so it cannot be answered"
@@ -118,16 +114,6 @@ impl ReviewTask {
     }
 }
 
-/// The type of a document.
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Kind {
-    #[serde(default)]
-    api_version: String,
-    #[serde(default)]
-    kind: String,
-}
-
 /// The name of a request's object; one that the API server has yet to make up ends as the author began it.
 pub(super) fn id(request: &AdmissionRequest) -> PolicyId {
     let metadata = request.object.as_ref().map(|object| &object.metadata);
@@ -161,8 +147,8 @@ mod tests {
             (b"{", "not an AdmissionReview: EOF"),
             (b"\xff\xfe", "not an AdmissionReview: expected value"),
             (b"7", "not an AdmissionReview: invalid type"),
-            (b"[]", "not an AdmissionReview: it has no `apiVersion` or no `kind`"),
-            (b"{}", "not an AdmissionReview: it has no `apiVersion` or no `kind`"),
+            (b"[]", "not an AdmissionReview: invalid length 0"),
+            (b"{}", "not an AdmissionReview: missing field `apiVersion`"),
             (
                 br#"{"apiVersion":"v1","kind":"Pod"}"#,
                 "`v1` `Pod` is not answered here: send an `AdmissionReview` of `admission.k8s.io/v1`",

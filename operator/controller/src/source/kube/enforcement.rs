@@ -1,5 +1,6 @@
 //! The switch of the whole cluster: one `ConfigMap` beside the operator, which the chart writes from its value `enforcement`.
 
+use corsward_operator_core::cluster_state::Key;
 use corsward_operator_core::event::Event;
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -15,18 +16,9 @@ const KIND: &str = "ConfigMap";
 /// The field that says it.
 const FIELD: &str = "enforcement";
 
-/// The place of the switch.
-#[derive(Clone, Debug)]
-pub struct Switch {
-    /// The namespace of the `ConfigMap`.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-}
-
 /// Follows the switch until the controller is gone. An unreadable switch leaves the last value.
-pub(super) async fn follow(shared: &Shared, switch: Switch) {
-    let Switch { namespace, name } = switch;
+pub(super) async fn follow(shared: &Shared, switch: Key) {
+    let Key { namespace, name } = switch;
     let api: Api<ConfigMap> = Api::namespaced(shared.client.clone(), &namespace);
     let mut states = watches::of_object(api, KIND, &name);
     let (mut said, mut error_log) = (None, ErrorLog::default());
