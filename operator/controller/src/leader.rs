@@ -25,7 +25,7 @@ use kube::{Api, Client};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
 
-use self::election::{Election, ElectionStep};
+use self::election::Election;
 use crate::error_log::{ErrorLog, News};
 use crate::kubernetes::{sentence, within};
 use crate::tasks::{TaskEnded, Tasks, sleep_until, ticks};
@@ -249,18 +249,17 @@ impl ElectionLoop {
     async fn try_turn(&mut self) -> kube::Result<()> {
         let name = self.election.options.lease.clone();
         let lease = self.api.get_opt(&name).await?;
-        let step = self.election.saw(lease, Instant::now(), Timestamp::now());
+        let write = self.election.saw(lease, Instant::now(), Timestamp::now());
         self.until.send_replace(self.election.until);
         self.tell_of_holder(Instant::now());
-        let sent = Instant::now();
-        self.claimed = step != ElectionStep::Wait;
-        match step {
-            ElectionStep::Wait => return Ok(()),
-            ElectionStep::Create(lease) => self.api.create(&PostParams::default(), &lease).await?,
-            ElectionStep::Replace(lease) => {
-                self.api.replace(&name, &PostParams::default(), &lease).await?
-            }
-        };
+        self.claimed = write.is_some();
+        let Some(lease) = write else { return Ok(()) };
+        let (sent, params) = (Instant::now(), PostParams::default());
+        if lease.metadata.resource_version.is_some() {
+            self.api.replace(&name, &params, &lease).await?;
+        } else {
+            self.api.create(&params, &lease).await?;
+        }
         self.election.wrote(sent);
         Ok(())
     }

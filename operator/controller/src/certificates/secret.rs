@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::{Context as _, Result, bail};
 use corsward_operator_core::names::{FIELD_MANAGER, MANAGED_BY};
 use futures::StreamExt as _;
 use k8s_openapi::ByteString;
@@ -59,15 +60,6 @@ pub struct SecretStore {
     seen: Option<(Content, Option<Damage>)>,
     /// Of what is written.
     error_log: ErrorLog,
-}
-
-/// Something the API server refused.
-#[derive(Debug, thiserror::Error)]
-enum Failed {
-    #[error("no certificate can be made: {0}")]
-    NotMade(#[from] rcgen::Error),
-    #[error("it cannot be written: {}", sentence(.0))]
-    NotWritten(#[from] kube::Error),
 }
 
 // === impl SecretStore ===
@@ -132,7 +124,7 @@ impl SecretStore {
         }
         let kept = self.keep(found.as_ref(), now).await;
         let (secret, namespace) = (&self.options.name, &self.options.namespace);
-        match self.error_log.news(kept.err().map(|error| error.to_string())) {
+        match self.error_log.news(kept.err().map(|error| format!("{error:#}"))) {
             Some(News::Failed(error)) => error!(
                 secret,
                 namespace,
@@ -198,8 +190,9 @@ impl SecretStore {
         self.seen = Some((content.clone(), loaded.err()));
     }
 
-    async fn keep(&mut self, found: Option<&Content>, now: UnixTime) -> Result<(), Failed> {
-        let Some(step) = step(found, &self.options.names, now)? else { return Ok(()) };
+    async fn keep(&mut self, found: Option<&Content>, now: UnixTime) -> Result<()> {
+        let step = step(found, &self.options.names, now);
+        let Some(step) = step.context("no certificate can be made")? else { return Ok(()) };
         let (secret, params) = (self.written(&step.content), PostParams::default());
         let written = if found.is_none() {
             self.secrets.create(&params, &secret).await
@@ -222,7 +215,7 @@ impl SecretStore {
             }
             // Somebody else was first: what they wrote comes by the watch.
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
-            Err(error) => Err(error.into()),
+            Err(error) => bail!("it cannot be written: {}", sentence(&error)),
         }
     }
 

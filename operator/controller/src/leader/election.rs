@@ -27,18 +27,6 @@ pub(super) struct Election {
     pub(super) until: Option<Instant>,
 }
 
-/// The action on the Lease.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum ElectionStep {
-    /// A different replica holds it.
-    Wait,
-    /// There is none: make this one.
-    Create(Lease),
-    /// It is this replica's, or free: write this. It carries the observed version, so that of two replicas one is
-    /// refused.
-    Replace(Lease),
-}
-
 // === impl Election ===
 
 impl Election {
@@ -46,14 +34,15 @@ impl Election {
         Self { options, observed: None, until: None }
     }
 
-    /// Takes in the Lease as it came back from a request; says what to do next. `now` is the time by which the answer was there, `clock` is
+    /// Takes in the Lease as it came back from a request, and returns the Lease to write; `None`: a different replica holds it. What is
+    /// written carries the observed version, so that of two replicas one is refused; a new Lease has none. `now` is the time by which the answer was there, `clock` is
     /// this machine's clock, which is written into the Lease for people and never compared with anything.
     pub(super) fn saw(
         &mut self,
         lease: Option<Lease>,
         now: Instant,
         clock: Timestamp,
-    ) -> ElectionStep {
+    ) -> Option<Lease> {
         let is_missing = lease.is_none();
         let Lease { metadata, spec } = lease.unwrap_or_default();
         let spec = spec.unwrap_or_default();
@@ -64,7 +53,7 @@ impl Election {
             self.until = None;
         }
         if !ours && !free && now.saturating_duration_since(since) < self.lasts(&spec) {
-            return ElectionStep::Wait;
+            return None;
         }
         let (acquired, transitions) = if ours || is_missing {
             (spec.acquire_time, spec.lease_transitions)
@@ -76,13 +65,10 @@ impl Election {
             lease_transitions: transitions.or(Some(0)),
             ..self.renewed(clock)
         };
-        if is_missing {
-            let LeaseOptions { namespace, lease, .. } = &self.options;
-            let (namespace, name) = (Some(namespace.clone()), Some(lease.clone()));
-            let metadata = ObjectMeta { name, namespace, ..metadata };
-            return ElectionStep::Create(Lease { metadata, spec: Some(spec) });
-        }
-        ElectionStep::Replace(Lease { metadata, spec: Some(spec) })
+        let LeaseOptions { namespace, lease, .. } = &self.options;
+        let (namespace, name) = (Some(namespace.clone()), Some(lease.clone()));
+        let metadata = ObjectMeta { name, namespace, ..metadata };
+        Some(Lease { metadata, spec: Some(spec) })
     }
 
     /// The last observed holder of the Lease; `None` if it was free.
@@ -166,20 +152,16 @@ mod tests {
             Timestamp::from_second(self.skew.saturating_add_unsigned(second)).unwrap()
         }
 
-        fn saw(&mut self, lease: Option<&Lease>, second: u64) -> ElectionStep {
+        fn saw(&mut self, lease: Option<&Lease>, second: u64) -> Option<Lease> {
             let (now, clock) = (self.at(second), self.clock(second));
             self.election.saw(lease.cloned(), now, clock)
         }
 
         /// Looks and writes, as if every request took no time; what is in the store then.
         fn turn(&mut self, lease: Option<Lease>, second: u64) -> Option<Lease> {
-            match self.saw(lease.as_ref(), second) {
-                ElectionStep::Wait => lease,
-                ElectionStep::Create(new) | ElectionStep::Replace(new) => {
-                    self.election.wrote(self.at(second));
-                    Some(new)
-                }
-            }
+            let Some(new) = self.saw(lease.as_ref(), second) else { return lease };
+            self.election.wrote(self.at(second));
+            Some(new)
         }
 
         fn leads(&self, second: u64) -> bool {
@@ -258,7 +240,7 @@ mod tests {
         let (mut a, mut b) = (Replica::new("a", 0), Replica::new("b", 0));
         a.turn(None, 0);
         let stolen = b.turn(None, 1);
-        assert_eq!(a.saw(stolen.as_ref(), 2), ElectionStep::Wait);
+        assert_eq!(a.saw(stolen.as_ref(), 2), None);
         assert!(!a.leads(2));
     }
 
@@ -288,10 +270,10 @@ mod tests {
     fn a_lease_that_was_deleted_is_made_again_and_an_empty_one_is_taken() {
         let mut a = Replica::new("a", 0);
         a.turn(None, 0);
-        assert!(matches!(a.saw(None, 2), ElectionStep::Create(_)));
+        assert_eq!(a.saw(None, 2).unwrap().metadata.resource_version, None);
         assert!(!a.leads(2), "until it is made");
         let mut b = Replica::new("b", 0);
-        assert!(matches!(b.saw(Some(&Lease::default()), 0), ElectionStep::Replace(_)));
+        assert!(b.saw(Some(&Lease::default()), 0).is_some());
     }
 
     #[test]
@@ -302,8 +284,8 @@ mod tests {
             ..ObjectMeta::default()
         };
         let lease = Lease { metadata: metadata.clone(), spec: None };
-        let step = Replica::new("a", 0).saw(Some(&lease), 0);
-        let ElectionStep::Replace(written) = step else { panic!("{step:?}") };
-        assert_eq!(written.metadata, metadata);
+        let written = Replica::new("a", 0).saw(Some(&lease), 0).unwrap().metadata;
+        assert_eq!(written.resource_version, metadata.resource_version);
+        assert_eq!(written.labels, metadata.labels);
     }
 }
