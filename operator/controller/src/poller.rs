@@ -60,8 +60,12 @@ pub(crate) async fn run(deps: TaskDeps, mut commands: mpsc::UnboundedReceiver<Po
         let next_deadline = poller.schedule.next_deadline();
         let event = tokio::select! {
             command = commands.recv() => match command {
-                Some(command) => {
-                    poller.on(command);
+                Some(PollerCommand::Assign(namespace, expected)) => {
+                    poller.schedule.assign(&namespace, expected, Instant::now());
+                    None
+                }
+                Some(PollerCommand::Rest) => {
+                    poller.schedule.clear();
                     None
                 }
                 None => return,
@@ -89,15 +93,6 @@ pub(crate) async fn run(deps: TaskDeps, mut commands: mpsc::UnboundedReceiver<Po
 // === impl Poller ===
 
 impl Poller {
-    fn on(&mut self, command: PollerCommand) {
-        match command {
-            PollerCommand::Assign(namespace, expected) => {
-                self.schedule.assign(&namespace, expected, Instant::now());
-            }
-            PollerCommand::Rest => self.schedule.clear(),
-        }
-    }
-
     /// Polls the proxies that are due.
     fn ask(&mut self) {
         while let Some(request) = self.schedule.next(Instant::now()) {

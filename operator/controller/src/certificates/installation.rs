@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use corsward_operator_core::names::FIELD_MANAGER;
 use futures::StreamExt as _;
+use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, ResourceExt as _};
@@ -68,14 +69,10 @@ pub async fn keep(
 /// Our one field, in every webhook of that configuration; `None`: it is there already.
 fn patch(found: &ValidatingWebhookConfiguration, bundle: &[u8]) -> Option<Value> {
     let webhooks = found.webhooks.as_deref().unwrap_or_default();
-    let is_current = |bytes: Option<&Vec<u8>>| bytes.is_some_and(|bytes| bytes == bundle);
-    let all_current = webhooks
-        .iter()
-        .all(|webhook| is_current(webhook.client_config.ca_bundle.as_ref().map(|bytes| &bytes.0)));
-    if all_current {
+    let bundle = ByteString(bundle.to_vec());
+    if webhooks.iter().all(|webhook| webhook.client_config.ca_bundle.as_ref() == Some(&bundle)) {
         return None;
     }
-    let bundle = k8s_openapi::ByteString(bundle.to_vec());
     let webhooks: Vec<Value> = webhooks
         .iter()
         .map(|webhook| json!({"name": webhook.name, "clientConfig": {"caBundle": bundle}}))
@@ -94,7 +91,7 @@ mod tests {
     use super::*;
 
     fn configuration(bundle: Option<&[u8]>) -> ValidatingWebhookConfiguration {
-        let bundle = bundle.map(|bytes| k8s_openapi::ByteString(bytes.to_vec()));
+        let bundle = bundle.map(|bytes| ByteString(bytes.to_vec()));
         serde_json::from_value(json!({
             "metadata": {"name": "corsward", "uid": "u"},
             "webhooks": [{

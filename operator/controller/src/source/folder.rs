@@ -206,32 +206,26 @@ impl Folder {
     /// Of several with one name the first in order of files counts.
     fn add_dependencies(&self, snapshot: &mut Snapshot) {
         let mut places: BTreeMap<(Kind, &Key), (&str, &Dependency)> = BTreeMap::new();
-        let all = self
-            .files
-            .iter()
-            .flat_map(|(name, file)| file.dependencies.iter().map(move |one| (name, one)));
-        for (file, dependency) in all {
+        let all = self.files.iter();
+        let all = all.flat_map(|named| named.1.dependencies.iter().map(move |one| (named, one)));
+        for ((place, file), dependency) in all {
             let Dependency { kind, key, spec } = dependency;
-            let is_guardrail = *kind == Kind::ClusterCorsPolicy;
+            let guardrail = (*kind == Kind::ClusterCorsPolicy).then_some(&key.name);
             if let Some((first, other)) = places.get(&(*kind, key)) {
                 if other.spec != *spec {
-                    let policy = key.name.clone();
-                    let reason = SourceReason::Duplicate { policy, file: (*first).to_owned() };
-                    let finding = Finding::new("metadata.name", reason);
-                    let guardrail = is_guardrail.then(|| key.name.clone());
-                    snapshot.problems.push(Problem { place: file.clone(), guardrail, finding });
+                    snapshot.problems.push(duplicate(place, guardrail, &key.name, first));
                 }
                 continue;
             }
-            places.insert((*kind, key), (file, dependency));
-            let written = self.written(*kind, key, spec);
-            if is_guardrail && self.keeps(file, dependency) {
-                snapshot.problems.push(held(file, &key.name));
-            }
-            if is_guardrail {
-                snapshot.guardrails.insert(key.name.clone(), written);
-            } else {
-                snapshot.origin_sets.insert(key.clone(), written);
+            places.insert((*kind, key), (place, dependency));
+            let Some(name) = guardrail else {
+                snapshot.origin_sets.insert(key.clone(), raw_object(spec, None));
+                continue;
+            };
+            let written = raw_object(spec, self.remembered.get(name));
+            snapshot.guardrails.insert(name.clone(), written);
+            if file.keeps(dependency) {
+                snapshot.problems.push(held(place, name));
             }
         }
     }
@@ -243,32 +237,10 @@ impl Folder {
         };
         for (name, spec) in &self.remembered {
             if !snapshot.guardrails.contains_key(name) {
-                let key = Key { namespace: String::new(), name: name.clone() };
-                let written = self.written(Kind::ClusterCorsPolicy, &key, spec);
-                snapshot.guardrails.insert(name.clone(), written);
+                snapshot.guardrails.insert(name.clone(), raw_object(spec, Some(spec)));
                 snapshot.problems.push(held(file, name));
             }
         }
-    }
-
-    /// Is it kept because its fate is unknown?
-    fn keeps(&self, file: &str, dependency: &Dependency) -> bool {
-        let Some(file) = self.files.get(file) else { return false };
-        let contents = file.contents.as_ref();
-        let is_there = contents.is_ok_and(|documents| documents.dependencies.contains(dependency));
-        !is_there && !file.faults().is_empty()
-    }
-
-    /// A folder counts no generations, and keeps no statuses: what held before a restart stands in the place of one.
-    fn written(&self, kind: Kind, key: &Key, spec: &Arc<Value>) -> RawObject {
-        let held = self.remembered.get(&key.name).filter(|_| kind == Kind::ClusterCorsPolicy);
-        let status = held.map(|spec| {
-            let in_force = Some(GuardrailInForce { generation: 0, spec: JsonText::of(spec) });
-            let status = ClusterCorsPolicyStatus { in_force, ..ClusterCorsPolicyStatus::default() };
-            JsonText::of(&status)
-        });
-        let status = status.unwrap_or_default();
-        RawObject { uid: String::new(), generation: 0, spec: Arc::clone(spec), status }
     }
 
     /// The policies that are nowhere else and were in a file that cannot be understood.
@@ -295,12 +267,10 @@ impl Folder {
         let owner = self.owners.get(id);
         let established = found.iter().find(|object| object.place.as_ref() == owner);
         let Some(winner) = established.or_else(|| found.first()) else { return };
-        let file = winner.place.clone().unwrap_or_default();
+        let file = winner.place.as_deref().unwrap_or_default();
         for challenger in found.iter().filter(|challenger| challenger.text != winner.text) {
-            let reason = SourceReason::Duplicate { policy: id.to_string(), file: file.clone() };
-            let place = challenger.place.clone().unwrap_or_default();
-            let finding = Finding::new("metadata.name", reason);
-            snapshot.problems.push(Problem { place, guardrail: None, finding });
+            let place = challenger.place.as_deref().unwrap_or_default();
+            snapshot.problems.push(duplicate(place, None, &id.to_string(), file));
         }
         snapshot.objects.push((*winner).clone());
     }
@@ -330,6 +300,13 @@ impl SourceFile {
         !self.lingering.is_empty() || self.contents.as_ref().is_ok_and(is_longer)
     }
 
+    /// Is it kept because its fate is unknown?
+    fn keeps(&self, dependency: &Dependency) -> bool {
+        let contents = self.contents.as_ref();
+        let is_there = contents.is_ok_and(|documents| documents.dependencies.contains(dependency));
+        !is_there && !self.faults().is_empty()
+    }
+
     /// The findings that make a file's content unknown.
     fn faults(&self) -> &[Finding] {
         match &self.contents {
@@ -350,6 +327,23 @@ fn merge(before: &[Dependency], documents: Option<&Documents>) -> Vec<Dependency
 
 fn is_same(one: &Dependency, other: &Dependency) -> bool {
     (one.kind, &one.key) == (other.kind, &other.key)
+}
+
+/// A folder counts no generations, and keeps no statuses: what held before a restart stands in the place of one.
+fn raw_object(spec: &Arc<Value>, held: Option<&Arc<Value>>) -> RawObject {
+    let status = held.map(|spec| {
+        let in_force = Some(GuardrailInForce { generation: 0, spec: JsonText::of(spec) });
+        JsonText::of(&ClusterCorsPolicyStatus { in_force, ..ClusterCorsPolicyStatus::default() })
+    });
+    let (uid, status) = (String::new(), status.unwrap_or_default());
+    RawObject { uid, generation: 0, spec: Arc::clone(spec), status }
+}
+
+/// An object that is in `file` too, where it counts.
+fn duplicate(place: &str, guardrail: Option<&String>, name: &str, file: &str) -> Problem {
+    let reason = SourceReason::Duplicate { policy: name.to_owned(), file: file.to_owned() };
+    let finding = Finding::new("metadata.name", reason);
+    Problem { place: place.to_owned(), guardrail: guardrail.cloned(), finding }
 }
 
 /// A guardrail that holds as it was before.

@@ -25,7 +25,7 @@ use self::kinds::{
     CLUSTER_POLICIES, GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES, Kind, NAMESPACES, ORIGIN_SETS, PODS,
     POLICIES, SERVICES, VIRTUAL_SERVICES,
 };
-pub(crate) use self::kinds::{Raw, policy, raw_object};
+pub(crate) use self::kinds::{Raw, VERSION, policy, raw_object};
 use crate::kubernetes::is_not_served;
 use crate::metrics::Metrics;
 use crate::watches::{self, Need, WatchEvent};
@@ -122,7 +122,7 @@ where
                 }
             }
             let is_list = !listed && (!batch.is_empty() || need == Need::Advisory);
-            if !batch.is_empty() && shared.send(batch).await.is_err() {
+            if !batch.is_empty() && shared.events.send(batch).await.is_err() {
                 return;
             }
             if is_list && shared.count_first_list().await.is_err() {
@@ -148,14 +148,10 @@ impl Default for WatchOptions {
 // === impl Shared ===
 
 impl Shared {
-    async fn send(&self, batch: Vec<Event>) -> Result<(), SendError<Vec<Event>>> {
-        self.events.send(batch).await
-    }
-
     /// Counts a kind whose first list is there; the last of them is followed by [`Event::Synced`].
     async fn count_first_list(&self) -> Result<(), SendError<Vec<Event>>> {
         if self.waiting.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.send(vec![Event::Synced]).await?;
+            self.events.send(vec![Event::Synced]).await?;
         }
         Ok(())
     }

@@ -8,13 +8,10 @@ use kube::core::TypeMeta;
 use kube::core::admission::{self, AdmissionReview, META_API_VERSION_V1, META_KIND, Operation};
 use serde_json::Value;
 
-use crate::source::kube::{Raw, policy, raw_object};
+use crate::source::kube::{Raw, VERSION, policy, raw_object};
 
 /// A request of an API server, with the objects as a watch reads them.
 pub(super) type AdmissionRequest = admission::AdmissionRequest<Raw<Value, Value>>;
-
-/// The version that is judged.
-const VERSION: &str = "v1alpha1";
 
 /// The question of a review.
 #[derive(Debug)]

@@ -42,7 +42,7 @@ pub(super) async fn follow(shared: &Shared, switch: Key) {
             );
         }
         let batch = vec![Event::Enforcement(is_on)];
-        if shared.send(batch).await.is_err()
+        if shared.events.send(batch).await.is_err()
             || (is_first && shared.count_first_list().await.is_err())
         {
             return;

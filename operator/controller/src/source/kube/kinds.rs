@@ -30,7 +30,7 @@ use self::pods::{PodSpec, PodStatus};
 use crate::watches::{Need, WatchEvent};
 
 /// The version of our own kinds that is watched.
-const VERSION: &str = "v1alpha1";
+pub(crate) const VERSION: &str = "v1alpha1";
 
 /// A kind of objects that is watched. Of each object, an `R` is read, and a `V` is kept by its key; `E` tells of its changes.
 pub(super) struct Kind<R, K, V, E = Change> {
