@@ -11,6 +11,7 @@ mod pending;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -38,15 +39,12 @@ pub struct Reconciler {
     listed: bool,
     wanted: BTreeMap<Key, Wanted>,
     seen: BTreeMap<Key, Seen>,
+    /// By namespace; none of them is empty.
     pending: BTreeMap<String, Pending>,
-    /// The unwanted objects, by namespace, with the time since which their namespace is in its desired state.
-    retiring: BTreeMap<String, BTreeMap<Key, Option<Instant>>>,
     /// The objects of a replaced kind.
     leftovers: Leftovers,
     /// The writes in flight.
     in_flight: BTreeMap<Key, InFlight>,
-    /// The objects that wait for a served module.
-    waiting_for_module: BTreeSet<Key>,
     /// The reason why the current module cannot be named yet.
     module_readiness: Option<String>,
     /// The last write that failed as if all did: others have their turn before it.
@@ -102,10 +100,8 @@ impl Reconciler {
             wanted: BTreeMap::new(),
             seen: BTreeMap::new(),
             pending: BTreeMap::new(),
-            retiring: BTreeMap::new(),
             leftovers: Leftovers::default(),
             in_flight: BTreeMap::new(),
-            waiting_for_module: BTreeSet::new(),
             module_readiness: None,
             behind: None,
             backoff: Backoff::default(),
@@ -168,7 +164,7 @@ impl Reconciler {
     /// Takes in everything that is there.
     pub fn reset(&mut self, objects: Vec<(Key, Value)>, now: Instant) {
         self.listed = true;
-        let mut gone = std::mem::take(&mut self.seen);
+        let mut gone = mem::take(&mut self.seen);
         for (place, object) in objects {
             let seen = self.seen_at(&place, &object);
             let known = gone.remove(&place);
@@ -223,7 +219,9 @@ impl Reconciler {
             return;
         }
         self.module_readiness = module_readiness;
-        for place in std::mem::take(&mut self.waiting_for_module) {
+        let pending = self.pending.values_mut();
+        let waiting: Vec<Key> = pending.flat_map(|it| mem::take(&mut it.waiting)).collect();
+        for place in waiting {
             // That it names the previous module is no foreign change.
             if let Some(wanted) = self.wanted.get_mut(&place) {
                 wanted.was_there = false;
@@ -259,7 +257,8 @@ impl Reconciler {
             let uid = self.seen.get(place)?.uid.clone();
             (ends <= now && self.is_due(place, now)).then(|| (place.clone(), uid))
         };
-        let Some((place, uid)) = self.retiring.values().flatten().find_map(due) else {
+        let mut retiring = self.pending.values().flat_map(|pending| &pending.retiring);
+        let Some((place, uid)) = retiring.find_map(due) else {
             return self.leftovers.next(self.grace, now).map(ObjectWrite::DeleteLeftover);
         };
         self.in_flight.insert(place.clone(), InFlight::Delete { uid: uid.clone() });
@@ -267,17 +266,17 @@ impl Reconciler {
     }
 
     /// The next deadline without an event.
+    #[must_use]
     pub fn next_deadline(&self, now: Instant) -> Option<Instant> {
         let is_open = |place: &&Key| {
-            let (pending, retiring) = (&self.pending, &self.retiring);
-            pending.get(&place.namespace).is_some_and(|pending| pending.is_open(place))
-                || retiring.get(&place.namespace).is_some_and(|it| it.contains_key(*place))
+            let pending = self.pending.get(&place.namespace);
+            pending.is_some_and(|it| it.is_open(place) || it.retiring.contains_key(*place))
         };
         // Thousands may be open, and few of them wait.
         let tries = self.backoff.places().filter(is_open);
         let tries = tries.filter_map(|place| self.backoff.until(place));
-        let retiring = self.retiring.values().filter(|_| self.output.is_deleted());
-        let ends = retiring.flat_map(BTreeMap::values);
+        let pending = self.pending.values().filter(|_| self.output.is_deleted());
+        let ends = pending.flat_map(|pending| pending.retiring.values());
         let ends = ends.filter_map(|since| (*since)?.checked_add(self.grace));
         let ends = ends.chain(self.leftovers.deadlines(self.grace));
         tries.chain(ends).chain(self.backoff.pause()).filter(|at| *at > now).min()
@@ -345,7 +344,7 @@ impl Reconciler {
 
     /// Takes the new publish statuses.
     pub fn drain_updates(&mut self) -> Vec<PublishStatus> {
-        let stale = std::mem::take(&mut self.publish_statuses.stale);
+        let stale = mem::take(&mut self.publish_statuses.stale);
         stale
             .into_iter()
             .filter_map(|(key, place)| {
@@ -373,76 +372,48 @@ impl Reconciler {
     /// Compares what is wanted of an object with what is there: `there`, if that was just seen.
     fn reconcile(&mut self, place: &Key, there: Option<&Value>, now: Instant) {
         self.tell(place);
-        let namespace = &place.namespace;
-        self.waiting_for_module.remove(place);
-        let pending = self.pending.entry(namespace.clone()).or_default();
+        let pending = self.pending.entry(place.namespace.clone()).or_default();
         let was_pending = pending.remove(place);
-        let seen = self.seen.get(place);
-        match self.wanted.get_mut(place) {
-            None => {
-                let retiring = self.retiring.entry(namespace.clone()).or_default();
-                // An object with a readable bundle retires with the plan, which knows nothing of one without.
-                let is_stray = seen.is_some_and(|seen| seen.held.is_none());
-                if is_stray && self.output.is_deleted() {
-                    retiring.entry(place.clone()).or_default();
-                } else {
-                    retiring.remove(place);
-                }
-            }
-            Some(wanted) => {
-                let retiring = self.retiring.entry(namespace.clone()).or_default();
-                if wanted.retiring && seen.is_some() {
-                    retiring.entry(place.clone()).or_default();
-                } else {
-                    retiring.remove(place);
-                }
-                let inert = self.output.inert(&wanted.bundle.key);
-                // What is to go and says nothing has gone.
-                let is_gone = |seen: &Seen| {
-                    wanted.retiring && inert.as_ref().is_some_and(|inert| seen.says_digest(inert))
-                };
-                if seen.is_some_and(is_gone) {
-                    retiring.remove(place);
-                } else if !wanted.retiring || seen.is_some() {
-                    let module_not_ready = self.module_readiness.is_some();
-                    let there = there
-                        .map(Cow::Borrowed)
-                        .or_else(|| seen.map(|seen| Cow::Owned(seen.object.value())));
-                    self.waiting_for_module.extend(wanted.reconcile(
-                        place,
-                        there.as_deref(),
-                        &self.output,
-                        module_not_ready,
-                        pending,
-                    ));
-                    if wanted.was_there && self.leading && !was_pending && pending.has(place) {
-                        self.backoff.changed(place, now);
-                    }
-                }
+        let wanted = self.wanted.get_mut(place);
+        let retires = wanted.as_ref().is_some_and(|wanted| wanted.retiring);
+        let inert = wanted.as_ref().and_then(|wanted| self.output.inert(&wanted.bundle.key));
+        let says_nothing = |seen: &&Seen| inert.is_some_and(|inert| seen.says_digest(&inert));
+        // What is to go and says nothing has gone.
+        let seen = self.seen.get(place).filter(|seen| !(retires && says_nothing(seen)));
+        // An object with a readable bundle retires with the plan, which knows nothing of one without.
+        let is_stray = wanted.is_none() && seen.is_some_and(|seen| seen.held.is_none());
+        if (retires && seen.is_some()) || (is_stray && self.output.is_deleted()) {
+            pending.retiring.entry(place.clone()).or_default();
+        } else {
+            pending.retiring.remove(place);
+        }
+        if let Some(wanted) = wanted
+            && (!retires || seen.is_some())
+        {
+            let there = there.map(Cow::Borrowed);
+            let there = there.or_else(|| seen.map(|seen| Cow::Owned(seen.object.value())));
+            let module_not_ready = self.module_readiness.is_some();
+            wanted.reconcile(place, there.as_deref(), &self.output, module_not_ready, pending);
+            if wanted.was_there && self.leading && !was_pending && pending.has(place) {
+                self.backoff.changed(place, now);
             }
         }
-        self.settle(namespace, now);
+        self.settle(&place.namespace, now);
     }
 
     /// Says since when a namespace has been as it should be.
     fn settle(&mut self, namespace: &str, now: Instant) {
-        if self.pending.get(namespace).is_some_and(Pending::is_empty) {
-            self.pending.remove(namespace);
-        }
-        let first = Key { namespace: namespace.to_owned(), name: String::new() };
-        let waits = self.waiting_for_module.range(first..).next();
-        let settled = !self.pending.contains_key(namespace)
-            && waits.is_none_or(|place| place.namespace != namespace);
+        let settled = self.pending.get(namespace).is_none_or(Pending::is_settled);
         if self.leftovers.is_in(namespace) {
             let replaced = settled && self.is_replaced(namespace);
             self.leftovers.settle(namespace, replaced, now);
         }
-        let Some(retiring) = self.retiring.get_mut(namespace) else { return };
-        for since in retiring.values_mut() {
+        let Some(pending) = self.pending.get_mut(namespace) else { return };
+        for since in pending.retiring.values_mut() {
             *since = settled.then(|| since.unwrap_or(now));
         }
-        if retiring.is_empty() {
-            self.retiring.remove(namespace);
+        if settled && pending.retiring.is_empty() {
+            self.pending.remove(namespace);
         }
     }
 
@@ -483,10 +454,8 @@ impl Reconciler {
         let is_pending = pending.is_some_and(|pending| pending.has(place));
         // What goes on with the module it names, and says what it should, need not worry anybody.
         let is_right = seen.zip(wanted).is_some_and(|(s, w)| s.says_digest(&w.bundle));
-        let waits = self
-            .module_readiness
-            .as_ref()
-            .filter(|_| !is_right && self.waiting_for_module.contains(place));
+        let waits = pending.is_some_and(|pending| !is_right && pending.waiting.contains(place));
+        let waits = self.module_readiness.as_ref().filter(|_| waits);
         let error = |place: &Key| self.backoff.error(place, true);
         // What is new waits for what exists.
         let behind = || {
@@ -496,8 +465,8 @@ impl Reconciler {
             Some(format!("waiting for the object `{namespace}/{name}`, which comes first: {error}"))
         };
         // A refusal is over where nothing is left to do: the answer that it was done was lost, or another leader did it.
-        let retiring = self.retiring.get(&place.namespace);
-        let is_open = is_pending || retiring.is_some_and(|retiring| retiring.contains_key(place));
+        let is_open =
+            is_pending || pending.is_some_and(|pending| pending.retiring.contains_key(place));
         let refused = self.backoff.error(place, is_pending).filter(|_| is_open);
         let error = refused.or_else(|| waits.cloned());
         // It is there, and for other proxies or with another meaning: nothing of it counts as published.
@@ -528,7 +497,7 @@ impl PublishStatuses {
 // === impl Wanted ===
 
 impl Wanted {
-    /// Puts down what is to be written, and says whether something waits for the module.
+    /// Puts down what is to be written, and what waits for the module.
     fn reconcile(
         &mut self,
         place: &Key,
@@ -536,30 +505,28 @@ impl Wanted {
         output: &Output,
         module_not_ready: bool,
         pending: &mut Pending,
-    ) -> Option<Key> {
-        let object = output.object(&self.bundle, None)?;
+    ) {
+        let Some(object) = output.object(&self.bundle, None) else { return };
         let module = output.module_of(&object);
         let names = there.and_then(|there| output.module_of(there));
         let names_it = module == names;
         // An object keeps its module while no server has the current one.
         let kept = names.filter(|_| module_not_ready && !names_it);
-        let object = match (there, kept) {
-            (Some(_), Some(kept)) => output.object(&self.bundle, Some(&kept))?,
-            (None, _) if module_not_ready && module.is_some() => return Some(place.clone()),
-            _ => object,
-        };
-        let waits = (module_not_ready && !names_it).then(|| place.clone());
+        let object =
+            kept.and_then(|kept| output.object(&self.bundle, Some(&kept))).unwrap_or(object);
+        pending.waiting.extend((module_not_ready && !names_it).then(|| place.clone()));
         self.foreign_field = there.and_then(|there| foreign_field(there, &object));
         match there {
             Some(there) if is_as(there, &object) => self.was_there = true,
             Some(_) => {
                 pending.updates.insert(place.clone(), JsonText::of(&object));
             }
+            // A new one needs the current module.
+            None if module_not_ready && module.is_some() => {}
             None => {
                 pending.creations.insert(place.clone(), JsonText::of(&object));
             }
         }
-        waits
     }
 }
 

@@ -1,7 +1,7 @@
 //! Pending writes: what is still to be written in a namespace and in which order, and when what failed, or is changed again and again, is
 //! tried again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::cluster_state::Key;
@@ -24,6 +24,10 @@ pub(super) struct Pending {
     pub(super) updates: BTreeMap<Key, JsonText>,
     /// Only after all updates.
     pub(super) creations: BTreeMap<Key, JsonText>,
+    /// The objects that wait for a served module.
+    pub(super) waiting: BTreeSet<Key>,
+    /// The unwanted objects, with the time since which the namespace is in its desired state.
+    pub(super) retiring: BTreeMap<Key, Option<Instant>>,
 }
 
 /// The reason of a failed write.
@@ -82,11 +86,14 @@ impl Pending {
         self.updates.get(place).or_else(|| self.creations.get(place))
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.updates.is_empty() && self.creations.is_empty()
+    /// Is the namespace in its desired state, but for deletions?
+    pub(super) fn is_settled(&self) -> bool {
+        self.updates.is_empty() && self.creations.is_empty() && self.waiting.is_empty()
     }
 
+    /// Takes out the write of an object; `true`: there was one.
     pub(super) fn remove(&mut self, place: &Key) -> bool {
+        self.waiting.remove(place);
         self.updates.remove(place).is_some() || self.creations.remove(place).is_some()
     }
 
