@@ -1,15 +1,13 @@
 //! Labels of a selector: those that no object of Kubernetes can have select nothing.
 
 use corsward_policy::Finding;
+use corsward_policy::syntax::is_dns_subdomain;
 
 use crate::cluster_state::Labels;
 use crate::finding::TargetReason;
 
 /// Longest part of a label.
 const LONGEST_WORD: usize = 63;
-/// Longest DNS name before the slash of a label's name.
-const LONGEST_PREFIX: usize = 253;
-
 /// Findings about labels that stand below `field`.
 pub(crate) fn check(labels: &Labels, field: &str) -> Vec<Finding> {
     let impossible = labels.iter().filter(|(name, value)| !is_name(name) || !is_value(value));
@@ -33,14 +31,8 @@ fn impossible_at(field: String, label: String) -> Finding {
 
 /// With or without a DNS name and a slash before it.
 fn is_name(name: &str) -> bool {
-    let is_prefix = |prefix: &str| {
-        let is_part = |part: &str| {
-            is_word(part) && !part.contains(|c: char| c == '_' || c.is_ascii_uppercase())
-        };
-        prefix.len() <= LONGEST_PREFIX && prefix.split('.').all(is_part)
-    };
     let (prefix, word) = name.split_once('/').map_or((None, name), |(p, word)| (Some(p), word));
-    prefix.is_none_or(is_prefix) && is_word(word)
+    prefix.is_none_or(is_dns_subdomain) && is_word(word)
 }
 
 fn is_value(value: &str) -> bool {
