@@ -9,7 +9,6 @@ use serde_json::Value;
 
 use crate::bundle::Bundle;
 use crate::cluster_state::Key;
-use crate::json_text::JsonText;
 use crate::publish::output::{BundleRef, held};
 
 /// Time between a deletion that failed and a new grace period, after which it is tried again.
@@ -22,7 +21,15 @@ pub(super) struct Seen {
     pub(super) held: Option<BundleRef>,
     pub(super) uid: String,
     pub(super) version: Option<u64>,
-    pub(super) object: JsonText,
+    pub(super) object: ObjectText,
+}
+
+/// An object as its JSON text. The policies of a bundle are most of it, and are kept once: with the bundle.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ObjectText {
+    head: Box<str>,
+    compiled: Option<Arc<str>>,
+    tail: Box<str>,
 }
 
 /// A write of one object.
@@ -94,7 +101,7 @@ impl Seen {
         let text = |name: &str| metadata.and_then(|metadata| metadata.get(name)?.as_str());
         let uid = text("uid").unwrap_or_default().to_owned();
         let version = text("resourceVersion").and_then(|version| version.parse().ok());
-        Self { held, uid, version, object: JsonText::of(object) }
+        Self { held, uid, version, object: ObjectText::of(object, wanted) }
     }
 
     pub(super) fn is_younger_than(&self, other: &Self) -> bool {
@@ -104,6 +111,27 @@ impl Seen {
 
     pub(super) fn says_digest(&self, bundle: &Bundle) -> bool {
         self.held.as_ref().and_then(|held| held.digest.as_ref()) == Some(&bundle.digest)
+    }
+}
+
+// === impl ObjectText ===
+
+impl ObjectText {
+    fn of(object: &Value, wanted: Option<&Bundle>) -> Self {
+        let (text, compiled) = (object.to_string(), wanted.map(|wanted| &wanted.compiled));
+        let without = compiled.and_then(|compiled| {
+            let (head, tail) = text.split_once(&Value::from(&**compiled).to_string())?;
+            let compiled = Some(Arc::clone(compiled));
+            Some(Self { head: head.into(), compiled, tail: tail.into() })
+        });
+        without.unwrap_or_else(|| Self { head: text.into(), ..Self::default() })
+    }
+
+    pub(super) fn value(&self) -> Value {
+        let Self { head, compiled, tail } = self;
+        let compiled = compiled.as_ref().map(|compiled| Value::from(&**compiled).to_string());
+        let text = format!("{head}{}{tail}", compiled.unwrap_or_default());
+        serde_json::from_str(&text).unwrap_or_default()
     }
 }
 
