@@ -355,8 +355,7 @@ impl Pod {
     }
 
     /// Everything that policies depend on, but for what differs from pod to pod of a workload.
-    #[must_use]
-    pub fn kind(&self) -> impl Eq + Hash {
+    pub(crate) fn kind(&self) -> impl Eq + Hash {
         let Self { labels, ports, proxy, ambient, workload, injection, inbound, .. } = self;
         (labels, ports, workload, injection, inbound, proxy, ambient)
     }
@@ -366,8 +365,7 @@ impl Pod {
 
 impl Inbound {
     /// Is the sidecar given connections to that port?
-    #[must_use]
-    pub fn includes(&self, port: u16) -> bool {
+    pub(crate) fn includes(&self, port: u16) -> bool {
         match self {
             Self::All => true,
             Self::Except(ports) => !ports.contains(&port),

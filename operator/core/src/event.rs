@@ -153,32 +153,27 @@ impl From<Change> for Event {
 
 impl Rollout {
     /// The number of workloads known not to run it.
-    #[must_use]
-    pub fn behind(&self) -> usize {
+    pub(crate) fn behind(&self) -> usize {
         self.matched.saturating_sub(self.current).saturating_sub(self.unknown)
     }
 
     /// Do all of them run it?
-    #[must_use]
-    pub fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         self.current == self.matched
     }
 
     /// Has none of them said anything?
-    #[must_use]
-    pub fn is_silent(&self) -> bool {
+    pub(crate) fn is_silent(&self) -> bool {
         self.matched > 0 && self.unknown == self.matched
     }
 
     /// The first few that do not run it, in words.
-    #[must_use]
-    pub fn out_of_sync_pods(&self) -> String {
+    pub(crate) fn out_of_sync_pods(&self) -> String {
         words(&self.lagging, self.behind())
     }
 
     /// The first few of which nothing is known, in words.
-    #[must_use]
-    pub fn unknown_pods(&self) -> String {
+    pub(crate) fn unknown_pods(&self) -> String {
         words(&self.unasked, self.unknown)
     }
 }

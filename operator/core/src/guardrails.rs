@@ -232,12 +232,6 @@ impl Guardrail {
         &self.name
     }
 
-    /// Does it refuse what exceeds it, rather than warn?
-    #[must_use]
-    pub fn is_enforced(&self) -> bool {
-        self.enforced
-    }
-
     /// Does it bound the policies of that namespace, which has those labels?
     #[must_use]
     pub fn selects(&self, namespace: &str, labels: &Labels) -> bool {

@@ -102,8 +102,7 @@ impl Index {
     }
 
     /// The effective target of a policy of `namespace`.
-    #[must_use]
-    pub fn place(&self, target: &Target, namespace: &str) -> Placement {
+    pub(crate) fn place(&self, target: &Target, namespace: &str) -> Placement {
         match self.reach {
             Reach::One => {
                 let proxies = TargetProxies::Workloads(Arc::default());
@@ -117,16 +116,14 @@ impl Index {
     }
 
     /// The number of workloads, with a proxy or without, if they are visible.
-    #[must_use]
-    pub fn count(&self, placement: &Placement, namespace: &str) -> Option<usize> {
+    pub(crate) fn count(&self, placement: &Placement, namespace: &str) -> Option<usize> {
         let pods = self.reach.pods()?;
         let running = pods.of(namespace, &self.cluster_state);
         Some(running.filter(|pod| pods.is_placed(placement, namespace, *pod)).count())
     }
 
     /// The traffic report of a namespace.
-    #[must_use]
-    pub fn traffic<'s>(&'s self, namespace: &'s str) -> Traffic<'s> {
+    pub(crate) fn traffic<'s>(&'s self, namespace: &'s str) -> Traffic<'s> {
         let sees_sidecars = self.reach.pods().is_some() && self.reach.serves_workloads();
         Traffic::of(namespace, &self.cluster_state, sees_sidecars)
     }
@@ -147,8 +144,7 @@ impl Index {
     }
 
     /// True where no policy is enforced anywhere.
-    #[must_use]
-    pub fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.is_some()
     }
 
@@ -437,7 +433,7 @@ impl Index {
     }
 
     /// Runs `look` as if that policy existed, and restores the index afterwards.
-    pub fn rehearse<T>(&mut self, object: Object, look: impl FnOnce(&Self) -> T) -> T {
+    pub(crate) fn rehearse<T>(&mut self, object: Object, look: impl FnOnce(&Self) -> T) -> T {
         let id = object.id.clone();
         let (changed, restated) = (self.changed.clone(), self.restated.clone());
         let before = self.entries.get(&id).cloned();
@@ -455,19 +451,19 @@ impl Index {
     }
 
     /// Takes the parts of which nothing but a status was written since the last call: what is planned follows from the rest.
-    pub fn take_restated(&mut self) -> BTreeSet<Scope> {
+    pub(crate) fn take_restated(&mut self) -> BTreeSet<Scope> {
         std::mem::take(&mut self.restated)
     }
 
     /// Proxies run this of a policy now.
-    pub fn record_in_force(&mut self, id: &PolicyId, in_force: Option<&PolicyInForce>) {
+    pub(crate) fn record_in_force(&mut self, id: &PolicyId, in_force: Option<&PolicyInForce>) {
         if let Some(entry) = self.entries.get_mut(id) {
             entry.in_force = in_force.cloned();
         }
     }
 
     /// Records whether what was published enforces a policy.
-    pub fn record_enforced(&mut self, id: &PolicyId, enforced: bool) {
+    pub(crate) fn record_enforced(&mut self, id: &PolicyId, enforced: bool) {
         if let Some(entry) = self.entries.get_mut(id) {
             entry.enforced = Some(enforced);
         }
@@ -480,7 +476,7 @@ impl Index {
     }
 
     /// The policies of a part.
-    pub fn entries_of(&self, scope: &Scope) -> impl Iterator<Item = (&PolicyId, &Entry)> {
+    pub(crate) fn entries_of(&self, scope: &Scope) -> impl Iterator<Item = (&PolicyId, &Entry)> {
         let namespace = scope.namespace();
         let first =
             PolicyId { namespace: namespace.unwrap_or_default().to_owned(), name: String::new() };
@@ -501,8 +497,7 @@ impl Index {
     }
 
     /// The reason why no policy of a part is enforced, if there is one.
-    #[must_use]
-    pub fn why_off(&self, scope: &Scope) -> Option<&'static str> {
+    pub(crate) fn why_off(&self, scope: &Scope) -> Option<&'static str> {
         let namespace = scope.namespace().and_then(|name| self.cluster_state.namespaces.get(name));
         let is_off = |namespace: &Namespace| namespace.mode == NamespaceMode::Off;
         match self.stopped {
@@ -515,8 +510,7 @@ impl Index {
     }
 
     /// The finding about the mode of a namespace.
-    #[must_use]
-    pub fn unknown_mode(&self, namespace: &str) -> Option<Finding> {
+    pub(crate) fn unknown_mode(&self, namespace: &str) -> Option<Finding> {
         self.cluster_state.namespaces.get(namespace)?.unknown_mode()
     }
 
@@ -533,8 +527,7 @@ impl Index {
     }
 
     /// The guardrails of a namespace.
-    #[must_use]
-    pub fn guardrails_of(&self, namespace: &str) -> Vec<Guardrail> {
+    pub(crate) fn guardrails_of(&self, namespace: &str) -> Vec<Guardrail> {
         let nothing = Labels::new();
         let known = self.cluster_state.namespaces.get(namespace);
         let labels = known.map_or(&nothing, |namespace| &namespace.labels);

@@ -26,7 +26,7 @@ pub mod names;
 pub mod object;
 pub mod origin_sets;
 pub mod plan;
-pub mod protocol;
+mod protocol;
 pub mod publish;
 pub mod report;
 pub mod resource_ref;

@@ -105,8 +105,7 @@ impl Object {
     }
 
     /// Is there nothing new to judge since `other`?
-    #[must_use]
-    pub fn says_the_same(&self, other: &Self) -> bool {
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
         self.text == other.text
             && self.generation == other.generation
             && self.uid() == other.uid()

@@ -97,7 +97,7 @@ pub fn names(spec: &Value) -> BTreeSet<String> {
 ///
 /// The spec has been through the check of its shape. Later findings of `validate` and of guardrails go through
 /// [`Resolved::address`].
-pub fn resolve<'s>(spec: &mut Value, lookup: impl Fn(&str) -> SetLookup<'s>) -> Resolved {
+pub(crate) fn resolve<'s>(spec: &mut Value, lookup: impl Fn(&str) -> SetLookup<'s>) -> Resolved {
     let mut resolved = Resolved::default();
     resolved.resolve_block(spec, "spec", &lookup);
     if let Some(Value::Array(rules)) = spec.get_mut("rules") {
@@ -169,15 +169,13 @@ impl OriginSets {
 
 impl Resolved {
     /// Whether a finding asks for origins in a block that names sets: what there is to say of that is said of the names.
-    #[must_use]
-    pub fn says_what_is_allowed(&self, finding: &Finding) -> bool {
+    pub(crate) fn says_what_is_allowed(&self, finding: &Finding) -> bool {
         finding.reason == OriginReason::Nobody.into() && self.named.contains(&finding.field)
     }
 
     /// The same finding, about what its author wrote: where it is about an origin of a set, it names the set where the policy
     /// does.
-    #[must_use]
-    pub fn address(&self, finding: Finding) -> Finding {
+    pub(crate) fn address(&self, finding: Finding) -> Finding {
         let Finding { field, mut reason } = finding;
         if let Some(ListReason::Repeated { first, .. }) = reason.downcast_mut()
             && let Some(place) = self.place(first)

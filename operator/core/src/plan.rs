@@ -168,8 +168,7 @@ impl ScopePlan {
     }
 
     /// The number of policies that exceed that guardrail, as they are written.
-    #[must_use]
-    pub fn exceeding(&self, name: &str) -> usize {
+    pub(crate) fn exceeding(&self, name: &str) -> usize {
         self.exceeded.get(name).copied().unwrap_or_default()
     }
 
@@ -179,8 +178,7 @@ impl ScopePlan {
     }
 
     /// The reason why a part of the desired state is not published.
-    #[must_use]
-    pub fn why_not_all(&self) -> Option<&str> {
+    pub(crate) fn why_not_all(&self) -> Option<&str> {
         self.policies.values().find_map(|planned| planned.held.as_deref())
     }
 
@@ -233,21 +231,24 @@ impl ScopePlan {
     }
 
     /// The bundles to publish, each with its number of policies in force.
-    pub fn bundles_with_counts(&self) -> impl Iterator<Item = (&Bundle, usize)> {
+    pub(crate) fn bundles_with_counts(&self) -> impl Iterator<Item = (&Bundle, usize)> {
         let publishable = self.made.values().filter(|made| made.held.is_none());
         publishable.map(|made| (&*made.bundle, made.members.len()))
     }
 
     /// Is there a bundle of that key, whether it may be published or not?
-    #[must_use]
-    pub fn has(&self, key: &BundleKey) -> bool {
+    pub(crate) fn has(&self, key: &BundleKey) -> bool {
         self.made.contains_key(key)
     }
 
     /// The content of a retiring bundle until its deletion: that of its replacement, or no policy. If that is too large for one bundle,
     /// its previous content; `None` if that is too large as well.
-    #[must_use]
-    pub fn retiring(&self, index: &Index, scope: &Scope, key: &BundleKey) -> Option<Arc<Bundle>> {
+    pub(crate) fn retiring(
+        &self,
+        index: &Index,
+        scope: &Scope,
+        key: &BundleKey,
+    ) -> Option<Arc<Bundle>> {
         let off = index.why_off(scope).is_some();
         let nobody = BTreeSet::new();
         let before = || Self::with(index, scope, &Self::default(), Some(&nobody));

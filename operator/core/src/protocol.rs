@@ -7,7 +7,7 @@ const TCP: [u16; 4] = [25, 53, 3306, 27017];
 
 /// The protocol of a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Protocol {
+pub(crate) enum Protocol {
     /// HTTP in the clear, of any version: HTTP filters see it.
     Http,
     /// Something that HTTP filters do not see, by the name it is declared with.
@@ -20,8 +20,7 @@ pub enum Protocol {
 
 impl Protocol {
     /// The declared protocol of the port: by `appProtocol`, else by the prefix of its name.
-    #[must_use]
-    pub fn of(port: &ServicePort) -> Self {
+    pub(crate) fn of(port: &ServicePort) -> Self {
         let declared = port.app_protocol.as_ref().or(port.name.as_ref());
         let declared = declared.map(|name| name.to_ascii_lowercase()).unwrap_or_default();
         let prefix = declared.split('-').next().unwrap_or_default();

@@ -23,8 +23,7 @@ pub struct ScopeMetrics {
 
 impl ScopeMetrics {
     /// Counts a part.
-    #[must_use]
-    pub fn of(statuses: &[Status], plan: &ScopePlan) -> Self {
+    pub(crate) fn of(statuses: &[Status], plan: &ScopePlan) -> Self {
         let count = |is: &dyn Fn(&Status) -> bool| {
             count(statuses.iter().filter(|status| is(status)).count())
         };
@@ -44,7 +43,7 @@ impl ScopeMetrics {
     }
 
     /// Adds the counts of another part.
-    pub fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         let Self { states, unpublishable, bundles, bytes } = other;
         for (all, one) in self.states.iter_mut().zip(states) {
             *all = all.saturating_add(*one);

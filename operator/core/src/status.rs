@@ -207,8 +207,7 @@ impl Status {
     }
 
     /// Returns true if it says no more of the proxies than that they have not reported yet.
-    #[must_use]
-    pub fn awaits_proxies(&self) -> bool {
+    pub(crate) fn awaits_proxies(&self) -> bool {
         let programmed = self.condition(ConditionType::Programmed);
         programmed.is_some_and(|condition| condition.reason == Reason::AwaitingProxies)
     }
@@ -220,21 +219,18 @@ impl Status {
     }
 
     /// Is an older spec in force than the one that is written?
-    #[must_use]
-    pub fn is_last_good(&self) -> bool {
+    pub(crate) fn is_last_good(&self) -> bool {
         !self.holds(ConditionType::Accepted) && self.in_force.is_some()
     }
 
     /// Is it left out of what is published, though it is accepted?
-    #[must_use]
-    pub fn is_unpublishable(&self) -> bool {
+    pub(crate) fn is_unpublishable(&self) -> bool {
         let programmed = self.condition(ConditionType::Programmed);
         programmed.is_some_and(|condition| condition.reason == Reason::NotPublishable)
     }
 
     /// Is there nothing to tell an author who has read `other`? A change elsewhere changes the digest only.
-    #[must_use]
-    pub fn says_the_same(&self, other: &Self) -> bool {
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
         self.observed_generation == other.observed_generation
             && self.conditions == other.conditions
             && self.findings == other.findings
@@ -253,8 +249,7 @@ impl Default for RolloutStatus {
 
 impl Reason {
     /// Returns true if the operator is about to replace it.
-    #[must_use]
-    pub const fn is_transient(self) -> bool {
+    pub(crate) const fn is_transient(self) -> bool {
         matches!(self, Self::Reconciling | Self::AwaitingProxies)
     }
 }

@@ -79,8 +79,7 @@ impl Target {
     }
 
     /// The field that names it.
-    #[must_use]
-    pub fn field(&self) -> &'static str {
+    pub(crate) fn field(&self) -> &'static str {
         match self {
             Self::Namespace => "spec",
             Self::Selector(_) => "spec.selector",
@@ -89,8 +88,7 @@ impl Target {
     }
 
     /// The effective target, for a policy of `namespace`. The filter runs in the Gateways of `controllers`.
-    #[must_use]
-    pub fn place(
+    pub(crate) fn place(
         &self,
         namespace: &str,
         cluster_state: &ClusterState,
@@ -234,8 +232,7 @@ impl Placement {
     }
 
     /// The reason why no proxy can run it, if that is because of Gateways without the filter.
-    #[must_use]
-    pub fn why_nowhere(&self) -> Option<&Finding> {
+    pub(crate) fn why_nowhere(&self) -> Option<&Finding> {
         self.unserved.first().map(|(_, finding)| finding).filter(|_| self.places.is_empty())
     }
 

@@ -59,8 +59,11 @@ struct PortBinding<'s> {
 
 impl<'s> Traffic<'s> {
     /// The paths of requests to the pods of a namespace.
-    #[must_use]
-    pub fn of(namespace: &'s str, cluster_state: &'s ClusterState, sees_sidecars: bool) -> Self {
+    pub(crate) fn of(
+        namespace: &'s str,
+        cluster_state: &'s ClusterState,
+        sees_sidecars: bool,
+    ) -> Self {
         let services: Vec<_> = within(namespace, &cluster_state.services)
             .map(|(key, service)| (key.name.as_str(), service))
             .filter(|(_, service)| !service.selector.is_empty())
@@ -150,8 +153,7 @@ impl<'s> Traffic<'s> {
 
     /// May requests bypass the HTTP filters of a pod's proxy at these places? In a pod with a proxy: at a port without a protocol, or
     /// one that is not intercepted.
-    #[must_use]
-    pub fn bypasses(&self, pod: &Pod, places: &[ProxySet]) -> bool {
+    pub(crate) fn bypasses(&self, pod: &Pod, places: &[ProxySet]) -> bool {
         let is_at = |number: u16| {
             places.iter().any(|place| match &place.proxies {
                 TargetProxies::Workloads(labels) => {
@@ -176,8 +178,7 @@ impl<'s> Traffic<'s> {
 
     /// The findings about the requests to the places of a policy. `field` names the places; under `keeps` the policy keeps the
     /// upstream's headers.
-    #[must_use]
-    pub fn findings(&self, field: &str, placement: &Placement, keeps: bool) -> Vec<Finding> {
+    pub(crate) fn findings(&self, field: &str, placement: &Placement, keeps: bool) -> Vec<Finding> {
         let mut report = TrafficReport::default();
         for place in &placement.places {
             report.look_at(self, place);

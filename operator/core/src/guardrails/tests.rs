@@ -226,7 +226,7 @@ fn requests_must_be_rejected_wherever_something_is_allowed() {
 fn a_warning_names_the_guardrail_and_what_to_write() {
     let spec = json!({"enforcement": "Warn", "guardrails": {"maxMaxAge": 600}});
     let guardrail = Guardrail::parse("platform", &spec, &NoKnowledge).0.unwrap();
-    assert!(!guardrail.is_enforced());
+    assert!(!guardrail.enforced);
     let policy = policy(&json!({"cors": {"allowOrigins": ["https://a.example"], "maxAge": 7200}}));
     let findings = check(&policy, &[guardrail]);
     assert_eq!(findings.len(), 1);

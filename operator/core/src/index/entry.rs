@@ -54,8 +54,7 @@ impl Entry {
 
     /// The last accepted spec. `mode: Off` always counts: a user who has to stop a policy must not have to correct it
     /// first.
-    #[must_use]
-    pub fn last_good(&self) -> Option<PolicyInForce> {
+    pub(crate) fn last_good(&self) -> Option<PolicyInForce> {
         self.stopped.as_ref().or(self.in_force.as_ref()).cloned()
     }
 }

@@ -135,8 +135,7 @@ impl Output {
     }
 
     /// The module that an object of ours names.
-    #[must_use]
-    pub fn module_of(&self, object: &Value) -> Option<Module> {
+    pub(crate) fn module_of(&self, object: &Value) -> Option<Module> {
         match self {
             Self::Istio { kind, .. } => istio::module(*kind, object.get("spec")?),
             Self::ConfigMap { .. } => None,
@@ -145,15 +144,13 @@ impl Output {
 
     /// Is an unwanted object deleted? An Envoy keeps running the content of a removed file: a `ConfigMap` becomes inert, and users may delete
     /// it after the pods that mount it.
-    #[must_use]
-    pub fn is_deleted(&self) -> bool {
+    pub(crate) fn is_deleted(&self) -> bool {
         matches!(self, Self::Istio { .. })
     }
 
     /// The inert content of an object that stays without a policy for its proxies; `None` if the object is deleted
     /// instead.
-    #[must_use]
-    pub fn inert(&self, key: &BundleKey) -> Option<Arc<Bundle>> {
+    pub(crate) fn inert(&self, key: &BundleKey) -> Option<Arc<Bundle>> {
         match self {
             Self::Istio { .. } => None,
             Self::ConfigMap { .. } => {
@@ -182,8 +179,7 @@ pub fn is_ours(metadata: &ObjectMeta) -> bool {
 }
 
 /// The bundle of an object of the operator; `None` if that is unknown, as after a rename or a copy.
-#[must_use]
-pub fn held(place: &Key, object: &Value) -> Option<BundleRef> {
+pub(crate) fn held(place: &Key, object: &Value) -> Option<BundleRef> {
     let annotation = |name: &str| object.get("metadata")?.get("annotations")?.get(name)?.as_str();
     let proxies = serde_json::from_str(annotation(PROXIES_ANNOTATION)?).ok()?;
     let key = BundleKey::new(&place.namespace, proxies);
@@ -195,8 +191,7 @@ pub fn held(place: &Key, object: &Value) -> Option<BundleRef> {
 }
 
 /// Does `object` equal `ours`? Foreign fields are not compared, nor is the kind, which items of a list may lack.
-#[must_use]
-pub fn is_as(object: &Value, ours: &Value) -> bool {
+pub(crate) fn is_as(object: &Value, ours: &Value) -> bool {
     let ours = ours.as_object().into_iter().flatten();
     ours.filter(|(name, _)| !matches!(name.as_str(), "apiVersion" | "kind"))
         .all(|(name, ours)| object.get(name).is_some_and(|theirs| says(theirs, ours)))
@@ -232,8 +227,7 @@ fn is_same(object: &Value, ours: &Value) -> bool {
 
 /// The first foreign field that changes the meaning of the operator's own: pods that are no longer selected, a configuration
 /// that the filter refuses. Only its field manager can remove it.
-#[must_use]
-pub fn foreign_field(object: &Value, ours: &Value) -> Option<String> {
+pub(crate) fn foreign_field(object: &Value, ours: &Value) -> Option<String> {
     OURS_ALONE.iter().find_map(|at| {
         let (theirs, ours) = (object.pointer(at)?, ours.pointer(at));
         let added = match ours {
