@@ -180,7 +180,8 @@ impl Status {
         let in_force = entry.in_force.clone().filter(|_| !kept && planned.in_force.is_some());
         let suspended = entry.in_force.clone().filter(|_| !kept && planned.suspended);
         let accepted = accepted(entry, planned);
-        let programmed = programmed(entry, planned, &accepted, &inputs);
+        let (reason, message) = programmed(entry, planned, &accepted, &inputs);
+        let programmed = Condition::new(ConditionType::Programmed, reason, message);
         let digest = inputs.digest.filter(|_| in_force.is_some());
         let proxies = inputs.proxies;
         // As it is written, in force or not, where that says something.
@@ -245,9 +246,30 @@ impl Default for RolloutStatus {
     }
 }
 
+// === impl Condition ===
+
+impl Condition {
+    /// The condition for that reason.
+    pub(crate) fn new(kind: ConditionType, reason: Reason, message: impl Into<String>) -> Self {
+        Self { kind, holds: reason.holds(), reason, message: message.into() }
+    }
+}
+
 // === impl Reason ===
 
 impl Reason {
+    /// Does a condition with this reason hold?
+    const fn holds(self) -> bool {
+        matches!(
+            self,
+            Self::Accepted
+                | Self::Programmed
+                | Self::Published
+                | Self::PartiallyProgrammed
+                | Self::ResolvedRefs
+        )
+    }
+
     /// Returns true if the operator is about to replace it.
     pub(crate) const fn is_transient(self) -> bool {
         matches!(self, Self::Reconciling | Self::AwaitingProxies)
@@ -268,8 +290,7 @@ pub(crate) fn find<'s>(statuses: &'s [Status], policy: &PolicyId) -> Option<&'s 
 fn accepted(entry: &Entry, planned: &Planned) -> Condition {
     let kind = ConditionType::Accepted;
     if planned.accepted {
-        let message = "the policy is valid".to_owned();
-        return Condition { kind, holds: true, reason: Reason::Accepted, message };
+        return Condition::new(kind, Reason::Accepted, "the policy is valid");
     }
     let is_refusal = |finding: &&Finding| finding.severity() == Severity::Refusal;
     let own: Vec<&Finding> = entry.validation.findings.iter().filter(is_refusal).collect();
@@ -285,8 +306,7 @@ fn accepted(entry: &Entry, planned: &Planned) -> Condition {
     } else {
         Reason::Invalid
     };
-    let message = refusal(own.into_iter().chain(placed));
-    Condition { kind, holds: false, reason, message }
+    Condition::new(kind, reason, refusal(own.into_iter().chain(placed)))
 }
 
 /// The first refusal among these findings, and how many more there are.
@@ -306,41 +326,33 @@ fn resolved(entry: &Entry, planned: &Planned) -> Condition {
         matches!(finding.reason.downcast_ref(), Some(OriginSetReason::Missing(_)))
     };
     let sets = entry.validation.findings.iter().filter(is_missing);
-    let missing: Vec<&Finding> = planned.placement.missing.iter().chain(sets).collect();
-    match missing.as_slice() {
-        [] => {
-            let message = "all references resolve".to_owned();
-            Condition { kind, holds: true, reason: Reason::ResolvedRefs, message }
-        }
-        [first, ..] => {
-            let message = first.to_string();
-            Condition { kind, holds: false, reason: Reason::RefNotFound, message }
-        }
+    match planned.placement.missing.iter().chain(sets).next() {
+        None => Condition::new(kind, Reason::ResolvedRefs, "all references resolve"),
+        Some(first) => Condition::new(kind, Reason::RefNotFound, first.to_string()),
     }
 }
 
+/// The reason and the message of `Programmed`.
 fn programmed(
     entry: &Entry,
     planned: &Planned,
     accepted: &Condition,
     inputs: &StatusInputs<'_>,
-) -> Condition {
-    let kind = ConditionType::Programmed;
+) -> (Reason, String) {
     let StatusInputs { held, frozen, off, unpublished, stale, kept, reach, proxies, digest: _ } =
         inputs;
-    let no = |reason, message| Condition { kind, holds: false, reason, message };
     let in_force = entry.in_force.as_ref();
     if !accepted.holds {
         let instead = instead(entry, planned, *off);
         let reason = accepted.reason;
         return match (kept, reason) {
-            (Some(why), _) => no(Reason::Invalid, format!("the policy is refused; {why}")),
-            (None, Reason::TargetNotFound) => no(reason, format!("a target is missing; {instead}")),
-            (None, reason) => no(reason, format!("the policy is refused; {instead}")),
+            (Some(why), _) => (Reason::Invalid, format!("the policy is refused; {why}")),
+            (None, Reason::TargetNotFound) => (reason, format!("a target is missing; {instead}")),
+            (None, reason) => (reason, format!("the policy is refused; {instead}")),
         };
     }
     if let Some(why) = kept {
-        return no(Reason::NotPublishable, (*why).to_owned());
+        return (Reason::NotPublishable, (*why).to_owned());
     }
     let is_current = in_force == planned.in_force.as_ref();
     let is_written = planned.in_force.as_ref().map(|planned| planned.generation);
@@ -348,79 +360,71 @@ fn programmed(
     if let Some(why) = held
         && (is_written != Some(entry.generation) || (*frozen && waits))
     {
-        return no(Reason::NotPublishable, format!("{why}; {}", instead(entry, planned, *off)));
+        return (Reason::NotPublishable, format!("{why}; {}", instead(entry, planned, *off)));
     }
     if let Some(why) = unpublished
         && (!is_current || *stale)
     {
-        return no(Reason::Reconciling, why.to_string());
+        return (Reason::Reconciling, why.to_string());
     }
     if let Some(winner) = &planned.overridden_by {
-        return no(Reason::Overridden, format!("{winner} wins wherever the policy applies"));
+        return (Reason::Overridden, format!("{winner} wins wherever the policy applies"));
     }
     let mode = in_force.map(|in_force| in_force.policy.mode());
     if let Some(why) = off {
-        return no(Reason::Off, (*why).to_owned());
+        return (Reason::Off, (*why).to_owned());
     }
     if let Some(why) = planned.placement.why_nowhere() {
-        return no(Reason::UnsupportedController, why.message());
+        return (Reason::UnsupportedController, why.message());
     }
     let is_rehearsal = match mode {
-        Some(Mode::Off) => return no(Reason::Off, "the mode is Off".to_owned()),
+        Some(Mode::Off) => return (Reason::Off, "the mode is Off".to_owned()),
         mode => mode == Some(Mode::DryRun),
     };
-    let (holds, reason, message) = at_proxies(*reach, proxies);
-    let (reason, mut message) = beside_unserved(planned, holds, reason, message);
-    if is_rehearsal {
-        message = match reason {
-            Reason::Programmed if *reach == Reach::One => REHEARSAL.to_owned(),
-            _ => format!("{message}; {REHEARSAL}"),
-        };
+    let (reason, message) = at_proxies(*reach, proxies);
+    let (reason, message) = beside_unserved(planned, reason, message);
+    match reason {
+        _ if !is_rehearsal => (reason, message),
+        Reason::Programmed if *reach == Reach::One => (reason, REHEARSAL.to_owned()),
+        _ => (reason, format!("{message}; {REHEARSAL}")),
     }
-    Condition { kind, holds, reason, message }
 }
 
 /// The same reason and message, with the Gateways of the policy whose proxies run no filter.
-fn beside_unserved(
-    planned: &Planned,
-    holds: bool,
-    reason: Reason,
-    message: String,
-) -> (Reason, String) {
+fn beside_unserved(planned: &Planned, reason: Reason, message: String) -> (Reason, String) {
     let mut unserved = planned.placement.unserved.iter();
     let Some((_, first)) = unserved.next() else { return (reason, message) };
     let more = match unserved.count() {
         0 => String::new(),
         more => format!("; and {more} more"),
     };
-    let reason = if holds { Reason::PartiallyProgrammed } else { reason };
+    let reason = if reason.holds() { Reason::PartiallyProgrammed } else { reason };
     (reason, format!("{message}; {}{more}", first.message()))
 }
 
-/// Returns whether a published policy is programmed, with the reason and the message.
-fn at_proxies(reach: Reach, proxies: &RolloutStatus) -> (bool, Reason, String) {
-    match (reach, proxies) {
-        (Reach::One, _) => (true, Reason::Programmed, "the policy is in force".to_owned()),
-        (_, RolloutStatus::Asked(rollout)) => in_proxies(rollout),
-        (_, RolloutStatus::Asking { .. }) => {
-            let message =
-                "the policy is published; the operator asks the proxies whether they run it";
-            (false, Reason::AwaitingProxies, message.to_owned())
-        }
+/// The reason and the message of a published policy.
+fn at_proxies(reach: Reach, proxies: &RolloutStatus) -> (Reason, String) {
+    let (reason, message) = match (reach, proxies) {
+        (Reach::One, _) => (Reason::Programmed, "the policy is in force"),
+        (_, RolloutStatus::Asked(rollout)) => return in_proxies(rollout),
+        (_, RolloutStatus::Asking { .. }) => (
+            Reason::AwaitingProxies,
+            "the policy is published; the operator asks the proxies whether they run it",
+        ),
         (_, RolloutStatus::Unseen { .. }) => {
-            let message = "the policy is published; the operator does not ask its proxies";
-            (true, Reason::Published, message.to_owned())
+            (Reason::Published, "the policy is published; the operator does not ask its proxies")
         }
-    }
+    };
+    (reason, message.to_owned())
 }
 
-/// Returns whether a published policy with polled proxies is programmed, with the reason and the message.
-fn in_proxies(rollout: &Rollout) -> (bool, Reason, String) {
+/// The reason and the message of a published policy with polled proxies.
+fn in_proxies(rollout: &Rollout) -> (Reason, String) {
     let Rollout { matched, current, unknown, .. } = rollout;
     let behind = rollout.behind();
     if *matched == 0 {
         let message = "the policy is published; no running pod matches its target";
-        return (true, Reason::Published, message.to_owned());
+        return (Reason::Published, message.to_owned());
     }
     if behind > 0 {
         let out_of_sync_pods = rollout.out_of_sync_pods();
@@ -428,25 +432,25 @@ fn in_proxies(rollout: &Rollout) -> (bool, Reason, String) {
             let message = format!(
                 "the policy is published; {behind} of {matched} workloads do not run it: {out_of_sync_pods}"
             );
-            return (false, Reason::NotProgrammed, message);
+            return (Reason::NotProgrammed, message);
         }
         let message = format!(
             "the policy is in force at {current} of {matched} workloads, and not at {behind}: {out_of_sync_pods}"
         );
-        return (true, Reason::PartiallyProgrammed, message);
+        return (Reason::PartiallyProgrammed, message);
     }
     if *unknown > 0 {
         let unknown_pods = rollout.unknown_pods();
         let message = format!(
             "the policy is published; {current} of {matched} workloads report that they run it, and {unknown} report nothing: {unknown_pods}"
         );
-        return (true, Reason::Published, message);
+        return (Reason::Published, message);
     }
     let message = match matched {
         1 => "the policy is in force at its workload".to_owned(),
         _ => format!("the policy is in force at all {matched} workloads"),
     };
-    (true, Reason::Programmed, message)
+    (Reason::Programmed, message)
 }
 
 /// The description of the spec in force, if it is not the current one.
@@ -495,8 +499,8 @@ mod tests {
             let (lagging, unasked) =
                 (pod(OutOfSyncReason::NoSidecar), pod(OutOfSyncReason::Unreachable));
             let rollout = Rollout { matched, current, unknown, rejected: 0, lagging, unasked };
-            let (is, because, message) = in_proxies(&rollout);
-            assert_eq!((is, because), (holds, reason), "{why}");
+            let (because, message) = in_proxies(&rollout);
+            assert_eq!((because.holds(), because), (holds, reason), "{why}");
             assert!(message.contains(words), "{why}: {message}");
         }
     }

@@ -413,14 +413,13 @@ fn guardrail_status(
 }
 
 fn accepted(validated: &ValidatedObject, valid: &str, times: Times<'_>) -> v1::Condition {
-    let ValidatedObject { accepted, findings, .. } = validated;
-    let accepted = Condition {
-        kind: ConditionType::Accepted,
-        holds: *accepted,
-        reason: if *accepted { Reason::Accepted } else { Reason::Invalid },
-        message: if *accepted { valid.to_owned() } else { refusal(findings.iter()) },
+    let ValidatedObject { object, accepted, findings } = validated;
+    let (reason, message) = match accepted {
+        true => (Reason::Accepted, valid.to_owned()),
+        false => (Reason::Invalid, refusal(findings.iter())),
     };
-    condition(&accepted, validated.object.generation, times)
+    let accepted = Condition::new(ConditionType::Accepted, reason, message);
+    condition(&accepted, object.generation, times)
 }
 
 fn findings_list(findings: &[Finding]) -> Vec<v1alpha1::Finding> {
