@@ -82,7 +82,7 @@ impl Finding {
 
     /// Makes a warning of a refusal of what an earlier release accepted.
     pub fn demote(&mut self) {
-        if self.severity() == Severity::Refusal {
+        if self.is_refusal() {
             self.reason = BehaviorReason::AcceptedEarlier(self.reason.clone()).into();
         }
     }
@@ -97,6 +97,12 @@ impl Finding {
     #[must_use]
     pub fn severity(&self) -> Severity {
         self.reason.severity()
+    }
+
+    /// Does it refuse the policy?
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        self.severity() == Severity::Refusal
     }
 
     /// The sentence without field and code.

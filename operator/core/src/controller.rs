@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use corsward_api::v1alpha1::CorsPolicyStatus;
 use corsward_policy::draft::Mode;
-use corsward_policy::{Finding, PolicyId, Severity};
+use corsward_policy::{Finding, PolicyId};
 
 use self::last_good::LastGood;
 use self::status_reporter::{StatusReporter, condition_of};
@@ -144,7 +144,7 @@ impl Controller {
             return None;
         }
         let mut findings = self.index.validate(&object);
-        let is_refused = findings.iter().any(|one| one.severity() == Severity::Refusal);
+        let is_refused = findings.iter().any(Finding::is_refusal);
         // What is refused comes to no plan.
         if let CheckedObject::CorsPolicy(policy) = object
             && !is_refused

@@ -18,7 +18,7 @@ use corsward_policy::finding::{self, Danger};
 use corsward_policy::header_name::{HeaderName, is_cors_non_wildcard_request_header_name};
 use corsward_policy::method::{Method, is_cors_safelisted_method};
 use corsward_policy::policy::{Cors, Names};
-use corsward_policy::{Finding, Knowledge, Policy, Severity, validate};
+use corsward_policy::{Finding, Knowledge, Policy, validate};
 use serde_json::Value;
 
 use crate::cluster_state::{Labels, RawObject};
@@ -136,7 +136,7 @@ impl Guardrail {
         knowledge: &dyn Knowledge,
     ) -> (Option<Self>, Vec<Finding>) {
         let (guardrail, findings) = Self::look(name, spec, knowledge);
-        let refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
+        let refused = findings.iter().any(Finding::is_refusal);
         (guardrail.filter(|_| !refused), findings)
     }
 
@@ -149,8 +149,7 @@ impl Guardrail {
     ) -> Option<Self> {
         let (guardrail, findings) = Self::look(name, spec, knowledge);
         let is_unreadable = |finding: &Finding| {
-            finding.severity() == Severity::Refusal
-                && finding.reason.downcast_ref::<ShapeReason>().is_some()
+            finding.is_refusal() && finding.reason.downcast_ref::<ShapeReason>().is_some()
         };
         guardrail.filter(|_| !findings.iter().any(is_unreadable))
     }
@@ -205,8 +204,7 @@ impl Guardrail {
         let max_age = max_max_age.map(|seconds| {
             let (seconds, said) = validate::max_age(seconds, "spec.guardrails.maxMaxAge");
             // How long browsers keep what a policy says is for the policy.
-            let refusals = said.into_iter().filter(|said| said.severity() == Severity::Refusal);
-            findings.extend(refusals);
+            findings.extend(said.into_iter().filter(Finding::is_refusal));
             seconds
         });
         Self {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use corsward_api::v1alpha1::OriginSetSpec;
 use corsward_manifest::shape;
 use corsward_policy::finding::{self, ListReason, OriginReason};
-use corsward_policy::{Finding, Knowledge, Severity, validate};
+use corsward_policy::{Finding, Knowledge, validate};
 use serde_json::{Map, Value};
 
 use crate::cluster_state::{Key, RawObject};
@@ -76,7 +76,7 @@ pub fn parse(spec: &Value, knowledge: &dyn Knowledge) -> (Option<Vec<String>>, V
     });
     findings.extend(repairs.beside(later));
     finding::sort(&mut findings);
-    let refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
+    let refused = findings.iter().any(Finding::is_refusal);
     (origins.filter(|_| !refused), findings)
 }
 

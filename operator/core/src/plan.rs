@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use corsward_policy::draft::Mode;
-use corsward_policy::{Finding, PolicyId, Severity};
+use corsward_policy::{Finding, PolicyId};
 
 use crate::bundle::{Bundle, BundleKey, Desired, PublishStatus, is_about_size};
 use crate::finding::{GuardrailReason, OriginSetReason, PlacementReason, SizeReason};
@@ -358,7 +358,7 @@ impl Planned {
         planned.findings.extend(large.cloned());
         planned.findings.extend(placement.findings().cloned());
         planned.findings.extend(index.unknown_mode(&id.namespace));
-        planned.exceeds = refuses(&exceeded);
+        planned.exceeds = exceeded.iter().any(Finding::is_refusal);
         planned.findings.extend(exceeded);
         planned.matched = index.count(&placement, &id.namespace);
         let enforced =
@@ -427,16 +427,17 @@ fn choose<'i>(
     let place = |in_force: &PolicyInForce| index.place(&in_force.target, &id.namespace);
     let written = entry.written();
     let placed = written.as_ref().map(place).unwrap_or_default();
-    let exceeded = |in_force: &PolicyInForce| in_force.exceeded(rails);
-    let exceeded_now = written.as_ref().map(exceeded).unwrap_or_default();
-    let exceeds = refuses(&exceeded_now);
+    let exceeded: Vec<Finding> =
+        written.as_ref().map(|written| written.exceeded(rails)).unwrap_or_default();
+    let exceeds = exceeded.iter().any(Finding::is_refusal);
+    // What is in force is judged by today's guardrails too.
+    let is_forbidden = |kept: &PolicyInForce| kept.exceeded(rails).iter().any(Finding::is_refusal);
     let can_be_placed = placed.missing.is_empty() && placed.refused.is_empty();
     // Where some of its targets are there, it is in force at those.
     let can_begin = placed.refused.is_empty() && !placed.places.is_empty();
     let accepted = written.is_some() && can_be_placed && !exceeds;
     let last_good = || {
-        // What is in force is judged by today's guardrails too.
-        let kept = entry.last_good().filter(|kept| !refuses(&exceeded(kept)));
+        let kept = entry.last_good().filter(|kept| !is_forbidden(kept));
         // What is missing is what the author has to hear of.
         let placement = kept.as_ref().map(place).unwrap_or_default();
         let Placement { places, .. } = placement;
@@ -462,13 +463,8 @@ fn choose<'i>(
     } else {
         last_good()
     };
-    let suspended =
-        in_force.is_none() && entry.in_force.as_ref().is_some_and(|kept| refuses(&exceeded(kept)));
-    Chosen { id, entry, in_force, accepted, placement, exceeded: exceeded_now, suspended }
-}
-
-fn refuses(findings: &[Finding]) -> bool {
-    findings.iter().any(|finding| finding.severity() == Severity::Refusal)
+    let suspended = in_force.is_none() && entry.in_force.as_ref().is_some_and(is_forbidden);
+    Chosen { id, entry, in_force, accepted, placement, exceeded, suspended }
 }
 
 /// The bundles that these policies need.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use corsward_policy::draft::Mode;
-use corsward_policy::{Finding, PolicyId, Severity, finding};
+use corsward_policy::{Finding, PolicyId, finding};
 use serde::{Serialize, Serializer};
 use strum::IntoStaticStr;
 
@@ -292,7 +292,7 @@ fn accepted(entry: &Entry, planned: &Planned) -> Condition {
     if planned.accepted {
         return Condition::new(kind, Reason::Accepted, "the policy is valid");
     }
-    let is_refusal = |finding: &&Finding| finding.severity() == Severity::Refusal;
+    let is_refusal = |finding: &&Finding| finding.is_refusal();
     let own: Vec<&Finding> = entry.validation.findings.iter().filter(is_refusal).collect();
     let mut placed: Vec<&Finding> = planned.findings.iter().filter(is_refusal).collect();
     // The message begins with what the reason says.
@@ -311,8 +311,7 @@ fn accepted(entry: &Entry, planned: &Planned) -> Condition {
 
 /// The first refusal among these findings, and how many more there are.
 pub(crate) fn refusal<'f>(findings: impl Iterator<Item = &'f Finding>) -> String {
-    let refusals: Vec<_> =
-        findings.filter(|finding| finding.severity() == Severity::Refusal).collect();
+    let refusals: Vec<_> = findings.filter(|finding| finding.is_refusal()).collect();
     match refusals.as_slice() {
         [] => "it is refused".to_owned(),
         [one] => one.to_string(),

@@ -15,7 +15,7 @@ use corsward_policy::finding::{self, Reason};
 use corsward_policy::syntax::{is_dns_label, is_dns_subdomain};
 use corsward_policy::validate::validate_accepted;
 use corsward_policy::wire::{self, DecodeError};
-use corsward_policy::{Finding, Knowledge, Policy, Severity, Validated, validate};
+use corsward_policy::{Finding, Knowledge, Policy, Validated, validate};
 use serde_json::Value;
 
 use crate::bundle::{MAX_LEN, digest};
@@ -145,9 +145,8 @@ fn validate_spec(
         };
         findings.iter_mut().filter(is_kept).for_each(Finding::demote);
     }
-    let refuses = |finding: &Finding| finding.severity() == Severity::Refusal;
     let compiled = made
-        .filter(|_| !findings.iter().any(refuses))
+        .filter(|_| !findings.iter().any(Finding::is_refusal))
         .map(|made| (wire::encode_for(&[(&made.0, &[])]), made));
     let too_large = compiled
         .as_ref()
@@ -160,7 +159,7 @@ fn validate_spec(
         finding
     }));
     finding::sort(&mut findings);
-    let accepted = compiled.filter(|_| !findings.iter().any(refuses));
+    let accepted = compiled.filter(|_| !findings.iter().any(Finding::is_refusal));
     let accepted = accepted.map(|(compiled, (policy, target, sets, _))| Accepted {
         spec: resolved.clone(),
         digest: digest(&compiled.text).into(),
@@ -454,7 +453,7 @@ mod tests {
         let validation = validate_object(&object, Context { reach, ..Context::new(&NoKnowledge) });
         assert_eq!(
             validation.accepted.is_none(),
-            validation.findings.iter().any(|finding| finding.severity() == Severity::Refusal),
+            validation.findings.iter().any(Finding::is_refusal),
             "a policy is refused where, and only where, a finding says so"
         );
         validation

@@ -1,7 +1,5 @@
 //! Last good: what is remembered of the specs in force, and what is not published lest it be withdrawn.
 
-use corsward_policy::{Finding, Severity};
-
 use crate::capabilities::Memory;
 use crate::index::Index;
 use crate::plan::ScopePlan;
@@ -38,11 +36,10 @@ impl LastGood {
     /// Checks whether a publication could withdraw what was in force before the start and is not known any more: some of it may be
     /// what refused texts said before.
     pub(super) fn check(&mut self, plan: &ScopePlan, index: &Index) {
-        let refused = |finding: &Finding| finding.severity() == Severity::Refusal;
         self.is_withheld = self.is_lost
             && (plan.why_not_all().is_some()
                 || plan.policies.values().any(|planned| !planned.accepted)
-                || index.problems().iter().any(|problem| refused(&problem.finding)));
+                || index.problems().iter().any(|problem| problem.finding.is_refusal()));
     }
 
     /// Returns the reason why what is published stays as it was found, if it does.
