@@ -16,13 +16,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use corsward_manifest::knowledge::FullKnowledge;
-use corsward_manifest::spelling::Spelling;
 use corsward_operator_core::bundle::Bundle;
 use corsward_operator_core::cluster_state::{Key, Namespace, NamespaceMode, RawObject};
 use corsward_operator_core::finding::{GuardrailReason, OriginSetReason, PlacementReason};
 use corsward_operator_core::guardrails::{Guardrail, GuardrailStates};
 use corsward_operator_core::json_text::JsonText;
-use corsward_operator_core::object::{Object, Text};
+use corsward_operator_core::object::Object;
 use corsward_operator_core::origin_sets::OriginSets;
 use corsward_operator_core::publish::istio::REACH;
 use corsward_operator_core::validation::{Accepted, Context, Validation, validate_object};
@@ -498,8 +497,7 @@ fn recorded(
     guardrails: &[Guardrail],
 ) -> Option<(i64, Arc<Accepted>)> {
     let (generation, spec) = object.recorded()?;
-    let text = Text::Spec { spec, findings: Vec::new(), spelling: Spelling::default() };
-    let object = Object { text, ..object.clone() };
+    let object = Object { text: spec.into(), ..object.clone() };
     let mut validation = validate_object(&object, Context { accepted_before: true, ..context });
     judge(&mut validation, guardrails);
     Some((generation, validation.accepted?))

@@ -19,7 +19,6 @@ use std::time::{Duration, Instant};
 
 use corsward_api::json_text::JsonText;
 use corsward_manifest::knowledge::FullKnowledge;
-use corsward_manifest::spelling::Spelling;
 use corsward_operator_core::capabilities::{Capabilities, Memory, Replicas};
 use corsward_operator_core::cluster_state::Key;
 use corsward_operator_core::command::{Command, StatusWrite};
@@ -27,7 +26,7 @@ use corsward_operator_core::controller::Controller;
 use corsward_operator_core::event::{Event, Moment};
 use corsward_operator_core::filter_module::Module;
 use corsward_operator_core::index::Index;
-use corsward_operator_core::object::{Object, Record, Text};
+use corsward_operator_core::object::{Object, Record};
 use corsward_operator_core::publish::istio::{IstioKind, REACH};
 use corsward_operator_core::publish::output::Output;
 use corsward_operator_core::publish::reconciler::{ObjectWrite, Reconciler};
@@ -152,7 +151,7 @@ impl Operator {
     /// Changes a policy, until its status says so.
     fn change(&mut self, nth: usize) {
         let (_, object) = self.policies.iter_mut().nth(nth).expect("a policy");
-        let Text::Spec { spec, .. } = &mut object.text else { panic!("a spec") };
+        let spec = object.text.spec.as_mut().expect("a spec");
         let mut value = spec.value();
         *value.pointer_mut("/cors/maxAge").expect("a field") = 700.into();
         *spec = JsonText::of(&value);
@@ -229,11 +228,7 @@ fn policy(nth: usize, namespaces: usize) -> Object {
         "upstreamCorsHeaders": "Replace",
         "upstreamOrigin": "Keep",
     });
-    let text = Text::Spec {
-        spec: JsonText::of(&spec),
-        findings: Vec::new(),
-        spelling: Spelling::default(),
-    };
+    let text = JsonText::of(&spec).into();
     let id = PolicyId { namespace: format!("n{}", nth % namespaces), name: format!("p{nth}") };
     let uid = format!("00000000-0000-4000-8000-{nth:012}");
     let record = Record { uid, created: Some(1_700_000_000), status: JsonText::default() };

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use corsward_manifest::spelling::Spelling;
 use corsward_policy::{Finding, Knowledge, PolicyId, finding};
 use serde_json::Value;
 
@@ -16,7 +15,7 @@ use crate::cluster_state::{Change, ClusterState, Key, Labels, Namespace, Namespa
 use crate::event::Problem;
 use crate::guardrails::{Guardrail, GuardrailStates};
 use crate::json_text::JsonText;
-use crate::object::{CheckedObject, Object, Text};
+use crate::object::{CheckedObject, Object};
 use crate::origin_sets::{self, OriginSets};
 use crate::targets::{Placement, ProxySet, Target, TargetProxies};
 use crate::traffic::Traffic;
@@ -164,8 +163,8 @@ impl Index {
         spec: JsonText,
         object: Option<&Object>,
     ) -> Option<PolicyInForce> {
-        let text = Text::Spec { spec, findings: Vec::new(), spelling: Spelling::default() };
         let record = object.and_then(|object| object.record.clone());
+        let text = spec.into();
         let object = Object { id: id.clone(), place: None, generation: None, text, record };
         let context = Context { accepted_before: true, ..self.context() };
         let accepted = validate_object(&object, context).accepted?;
@@ -567,7 +566,8 @@ impl Scope {
 
 /// Does it ask to be switched off?
 fn says_off(object: &Object) -> bool {
-    object.spec().is_some_and(|spec| spec.value().get("mode").and_then(Value::as_str) == Some(OFF))
+    let spec = object.spec().map(JsonText::value);
+    spec.is_some_and(|spec| spec.get("mode").and_then(Value::as_str) == Some(OFF))
 }
 
 /// The generation of an object, counted here where its source does not count. A text that cannot be read counts for nothing.

@@ -35,19 +35,14 @@ pub struct Record {
 }
 
 /// The content of an object.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Text {
-    /// Its spec, and what there was to say about the document around it.
-    Spec {
-        /// `spec` as written.
-        spec: JsonText,
-        /// Findings about anything outside `spec`.
-        findings: Vec<Finding>,
-        /// The text of values in a file that JSON writes otherwise.
-        spelling: Spelling,
-    },
-    /// It is there, but what it says cannot be known.
-    Unreadable(Vec<Finding>),
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Text {
+    /// `spec` as written; `None`: it is there, but what it says cannot be known.
+    pub spec: Option<JsonText>,
+    /// Findings about anything outside `spec`.
+    pub findings: Vec<Finding>,
+    /// The text of values in a file that JSON writes otherwise.
+    pub spelling: Spelling,
 }
 
 /// An object as a user wants it to be.
@@ -80,6 +75,14 @@ pub struct ValidatedObject {
     pub findings: Vec<Finding>,
 }
 
+// === impl Text ===
+
+impl From<JsonText> for Text {
+    fn from(spec: JsonText) -> Self {
+        Self { spec: Some(spec), ..Self::default() }
+    }
+}
+
 // === impl Object ===
 
 impl Object {
@@ -87,10 +90,8 @@ impl Object {
     #[must_use]
     pub fn of_manifest(manifest: Manifest, file: &str) -> Self {
         let Manifest { kind: _, namespace, name, spec, findings, spelling } = manifest;
-        let text = match spec {
-            Some(spec) => Text::Spec { spec: JsonText::of(&spec), findings, spelling },
-            None => Text::Unreadable(findings),
-        };
+        let spec = spec.as_ref().map(JsonText::of);
+        let text = Text { spec, findings, spelling };
         let (id, place) = (PolicyId { namespace, name }, Some(file.to_owned()));
         Self { id, place, generation: None, text, record: None }
     }
@@ -98,10 +99,7 @@ impl Object {
     /// The spec as written, where it could be read.
     #[must_use]
     pub fn spec(&self) -> Option<&JsonText> {
-        match &self.text {
-            Text::Spec { spec, .. } => Some(spec),
-            Text::Unreadable(_) => None,
-        }
+        self.text.spec.as_ref()
     }
 
     /// Is there nothing new to judge since `other`?

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use corsward_manifest::finding::SourceReason;
-use corsward_manifest::spelling::Spelling;
 use corsward_policy::{Finding, PolicyId};
 use serde_json::{Value, json};
 
@@ -32,11 +31,7 @@ pub fn id(name: &str) -> PolicyId {
 /// A policy as read from a file.
 #[must_use]
 pub fn object(name: &str, spec: &Value) -> Object {
-    let text = Text::Spec {
-        spec: JsonText::of(spec),
-        findings: Vec::new(),
-        spelling: Spelling::default(),
-    };
+    let text = JsonText::of(spec).into();
     Object { id: id(name), place: Some("a.yaml".into()), generation: None, text, record: None }
 }
 
@@ -44,7 +39,8 @@ pub fn object(name: &str, spec: &Value) -> Object {
 #[must_use]
 pub fn unreadable(name: &str) -> Object {
     let finding = Finding::new("", SourceReason::NotYaml("half written".into()));
-    Object { text: Text::Unreadable(vec![finding]), ..object(name, &Value::Null) }
+    let text = Text { findings: vec![finding], ..Text::default() };
+    Object { text, ..object(name, &Value::Null) }
 }
 
 /// The state of all objects in an index.

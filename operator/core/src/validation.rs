@@ -100,16 +100,12 @@ pub fn dependency_findings(manifest: &mut Manifest, knowledge: &dyn Knowledge) -
 /// Reviews an object.
 #[must_use]
 pub fn validate_object(object: &Object, context: Context<'_>) -> Validation {
-    match &object.text {
-        Text::Unreadable(findings) => {
-            Validation { accepted: None, findings: findings.clone(), spec: None }
-        }
-        Text::Spec { spec, findings, spelling } => {
-            let mut validation = validate_spec(object, (spec, spelling), findings.clone(), context);
-            spelling.quote(&mut validation.findings);
-            validation
-        }
-    }
+    let Text { spec, findings, spelling } = &object.text;
+    let findings = findings.clone();
+    let Some(spec) = spec else { return Validation { accepted: None, findings, spec: None } };
+    let mut validation = validate_spec(object, (spec, spelling), findings, context);
+    spelling.quote(&mut validation.findings);
+    validation
 }
 
 fn validate_spec(
@@ -444,11 +440,7 @@ mod tests {
 
     fn codes_of(spec: &Value, reach: Reach) -> Vec<String> {
         let id = PolicyId { namespace: "shop".into(), name: "api".into() };
-        let text = Text::Spec {
-            spec: JsonText::of(spec),
-            findings: Vec::new(),
-            spelling: Spelling::default(),
-        };
+        let text = JsonText::of(spec).into();
         let object = Object { id, place: None, generation: None, text, record: None };
         let validation = validate_object(&object, Context { reach, ..Context::new(&NoKnowledge) });
         assert_eq!(
@@ -518,11 +510,7 @@ mod tests {
         let spec =
             json!({"cors": {"allowOrigins": ["https://a.example"], "allowOriginsFrom": from}});
         let id = PolicyId { namespace: "shop".into(), name: "api".into() };
-        let text = Text::Spec {
-            spec: JsonText::of(&spec),
-            findings: Vec::new(),
-            spelling: Spelling::default(),
-        };
+        let text = JsonText::of(&spec).into();
         let object = Object { id, place: None, generation: None, text, record: None };
         let key = Key { namespace: "shop".into(), name: "partners".into() };
         let sets = Sets::from([(key, Some(vec!["https://b.example".to_owned()]))]);

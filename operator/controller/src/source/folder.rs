@@ -250,7 +250,7 @@ impl Folder {
         let unseen = self.owners.iter().filter(|(id, _)| !found.contains_key(id));
         let unreadable = unseen.filter_map(|(id, owner)| {
             let faults = Some(faults(owner)).filter(|faults| !faults.is_empty())?;
-            let text = Text::Unreadable(faults.to_vec());
+            let text = Text { findings: faults.to_vec(), ..Text::default() };
             Some(Object {
                 id: id.clone(),
                 place: Some(owner.clone()),
@@ -384,12 +384,12 @@ mod tests {
 
     fn draw(snapshot: &Snapshot) -> Vec<String> {
         let objects = snapshot.objects.iter().map(|object| {
-            let text = match &object.text {
-                Text::Spec { spec, .. } => {
+            let text = match object.spec() {
+                Some(spec) => {
                     let spec = spec.value();
                     spec["cors"]["allowOrigins"][0].as_str().unwrap().to_owned()
                 }
-                Text::Unreadable(_) => "?".to_owned(),
+                None => "?".to_owned(),
             };
             format!("{}@{} {text}", object.id.name, object.place.as_ref().unwrap())
         });

@@ -7,14 +7,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use corsward_api::{GATEWAY_GROUP, GROUP, GUARDRAIL_KIND, KIND, ORIGIN_SET_KIND};
-use corsward_manifest::spelling::Spelling;
 use corsward_operator_core::cluster_state::{
     Change, Delta, Gateway, GatewayClass, Key, Labels, MODE_ANNOTATION, Namespace, NamespaceMode,
     NativeCors, Pod, RawObject, Service,
 };
 use corsward_operator_core::event::Event;
 use corsward_operator_core::json_text::JsonText;
-use corsward_operator_core::object::{Object, Record, Text};
+use corsward_operator_core::object::{Object, Record};
 use corsward_policy::PolicyId;
 use k8s_openapi::api::core::v1::ServiceSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
@@ -245,11 +244,7 @@ pub(crate) fn policy(raw: Written) -> Object {
         id: policy_id(&metadata),
         place: None,
         generation: metadata.generation,
-        text: Text::Spec {
-            spec: JsonText::of(&spec),
-            findings: Vec::new(),
-            spelling: Spelling::default(),
-        },
+        text: JsonText::of(&spec).into(),
         record: Some(Record {
             uid: metadata.uid.unwrap_or_default(),
             created: metadata.creation_timestamp.map(|time| time.0.as_second()),
