@@ -96,26 +96,25 @@ impl Reach {
 
     /// The pods of its proxies, if they are known.
     #[must_use]
-    pub const fn pods(self) -> Option<ProxyPods> {
-        match self {
-            Self::One => None,
-            Self::Targets(served) => served.pods,
-        }
+    pub fn pods(self) -> Option<ProxyPods> {
+        self.served()?.pods
     }
 
     /// Are policies for workloads of use to it?
-    pub(crate) const fn serves_workloads(self) -> bool {
-        match self {
-            Self::One => true,
-            Self::Targets(served) => served.workloads,
-        }
+    pub(crate) fn serves_workloads(self) -> bool {
+        self.served().is_none_or(|served| served.workloads)
     }
 
     /// Are policies for Gateways of use to it?
-    pub(crate) const fn serves_gateways(self) -> bool {
+    pub(crate) fn serves_gateways(self) -> bool {
+        self.served().is_none_or(|served| !served.gateway_controllers.is_empty())
+    }
+
+    /// The targets that it serves; `None` for one place.
+    fn served(self) -> Option<ServedTargets> {
         match self {
-            Self::One => true,
-            Self::Targets(served) => !served.gateway_controllers.is_empty(),
+            Self::One => None,
+            Self::Targets(served) => Some(served),
         }
     }
 }

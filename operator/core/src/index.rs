@@ -24,6 +24,13 @@ use crate::validation::{Accepted, Context, Validation, validate_object};
 /// The mode of a policy that is switched off.
 const OFF: &str = "Off";
 
+/// The reason why no policy is in force under the argument `--off`, which outranks the switch.
+const STOPPED_BY_FLAG: &str = "the operator runs with --off: no policy is enforced anywhere";
+
+/// The same under the switch that the chart writes.
+const STOPPED_BY_SWITCH: &str =
+    "the value `enforcement` of the chart is Off: no policy is enforced anywhere";
+
 /// Every policy there is.
 pub struct Index {
     knowledge: Arc<dyn Knowledge + Send + Sync>,
@@ -39,19 +46,10 @@ pub struct Index {
     changed: BTreeSet<Scope>,
     /// The parts of which nothing but a status was written since the last call.
     restated: BTreeSet<Scope>,
-    /// The stop of the whole cluster's policies, if there is one.
-    stopped: Option<Stop>,
+    /// The reason why no policy is enforced anywhere, if there is one.
+    stopped: Option<&'static str>,
     /// Whether this replica writes; if not, the leader's statuses count.
     leading: bool,
-}
-
-/// The stop of the whole cluster's policies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stop {
-    /// The argument `--off`, which outranks the switch.
-    Flag,
-    /// The switch that the chart writes.
-    Switch,
 }
 
 /// A part of what there is that can be planned by itself: no policy reaches beyond it.
@@ -61,20 +59,6 @@ pub enum Scope {
     All,
     /// A namespace.
     Namespace(String),
-}
-
-// === impl Stop ===
-
-impl Stop {
-    /// The sentence of a status.
-    fn message(self) -> &'static str {
-        match self {
-            Self::Flag => "the operator runs with --off: no policy is enforced anywhere",
-            Self::Switch => {
-                "the value `enforcement` of the chart is Off: no policy is enforced anywhere"
-            }
-        }
-    }
 }
 
 // === impl Index ===
@@ -129,14 +113,14 @@ impl Index {
 
     /// From now on no policy is enforced anywhere.
     pub fn stop(&mut self) {
-        self.stopped = Some(Stop::Flag);
+        self.stopped = Some(STOPPED_BY_FLAG);
         self.touch_all();
     }
 
     /// Takes in what the switch of the whole cluster says.
     pub(crate) fn switch(&mut self, is_on: bool) {
-        let stopped = (!is_on).then_some(Stop::Switch);
-        if self.stopped != Some(Stop::Flag) && self.stopped != stopped {
+        let stopped = (!is_on).then_some(STOPPED_BY_SWITCH);
+        if self.stopped != Some(STOPPED_BY_FLAG) && self.stopped != stopped {
             self.stopped = stopped;
             self.touch_all();
         }
@@ -499,13 +483,11 @@ impl Index {
     pub(crate) fn why_off(&self, scope: &Scope) -> Option<&'static str> {
         let namespace = scope.namespace().and_then(|name| self.cluster_state.namespaces.get(name));
         let is_off = |namespace: &Namespace| namespace.mode == NamespaceMode::Off;
-        match self.stopped {
-            Some(stop) => Some(stop.message()),
-            None if namespace.is_some_and(is_off) => {
-                Some("the namespace's annotation corsward.io/mode says Off")
-            }
-            None => None,
-        }
+        let of_namespace = || {
+            let says_off = "the namespace's annotation corsward.io/mode says Off";
+            namespace.is_some_and(is_off).then_some(says_off)
+        };
+        self.stopped.or_else(of_namespace)
     }
 
     /// The finding about the mode of a namespace.

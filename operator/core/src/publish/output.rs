@@ -194,30 +194,20 @@ pub(crate) fn held(place: &Key, object: &Value) -> Option<BundleRef> {
 pub(crate) fn is_as(object: &Value, ours: &Value) -> bool {
     let ours = ours.as_object().into_iter().flatten();
     ours.filter(|(name, _)| !matches!(name.as_str(), "apiVersion" | "kind"))
-        .all(|(name, ours)| object.get(name).is_some_and(|theirs| says(theirs, ours)))
+        .all(|(name, ours)| object.get(name).is_some_and(|theirs| says(theirs, ours, false)))
 }
 
-fn says(object: &Value, ours: &Value) -> bool {
-    match (object, ours) {
-        (Value::Object(object), Value::Object(ours)) => ours
-            .iter()
-            .all(|(name, ours)| object.get(name).is_some_and(|theirs| says(theirs, ours))),
-        (object, ours) => is_same(object, ours),
-    }
-}
-
-/// A list is applied whole: what others add to one of its items is neither theirs nor to stay.
-fn is_same(object: &Value, ours: &Value) -> bool {
+/// Does it say what `ours` says, and nothing else if it is to be `whole`?
+fn says(object: &Value, ours: &Value, whole: bool) -> bool {
     match (object, ours) {
         (Value::Object(object), Value::Object(ours)) => {
-            object.len() == ours.len()
-                && ours.iter().all(|(name, ours)| {
-                    object.get(name).is_some_and(|theirs| is_same(theirs, ours))
-                })
+            let says = |(name, ours)| object.get(name).is_some_and(|it| says(it, ours, whole));
+            (!whole || object.len() == ours.len()) && ours.iter().all(says)
         }
+        // A list is applied whole: what others add to one of its items is neither theirs nor to stay.
         (Value::Array(object), Value::Array(ours)) => {
-            object.len() == ours.len()
-                && object.iter().zip(ours).all(|(object, ours)| is_same(object, ours))
+            let mut items = object.iter().zip(ours);
+            object.len() == ours.len() && items.all(|(object, ours)| says(object, ours, true))
         }
         // A number may come back as a double.
         (Value::Number(object), Value::Number(ours)) => object.as_f64() == ours.as_f64(),
@@ -317,7 +307,7 @@ mod tests {
             ("removed", json!({"a": {}, "list": [{"x": "y"}]}), false),
             ("one more", json!({"a": {"b": 1}, "list": [{"x": "y"}, {}]}), false),
         ] {
-            assert_eq!(says(&object, &ours), same, "{why}");
+            assert_eq!(says(&object, &ours, false), same, "{why}");
         }
     }
 
