@@ -54,6 +54,8 @@ mod tests {
 
     #[test]
     fn a_label_that_no_object_can_have_is_named() {
+        // Kubernetes bounds the prefix, and not the parts of it.
+        let long = format!("{}.example/app", "a".repeat(64));
         for (name, value, want) in [
             ("app", "api", ""),
             ("app", "", ""),
@@ -65,6 +67,7 @@ mod tests {
             ("Example.com/app", "a", "l.Example.com/app"),
             ("/app", "a", "l./app"),
             ("a/b/c", "a", "l.a/b/c"),
+            (long.as_str(), "a", ""),
         ] {
             let labels = Labels::from([(name.to_owned(), value.to_owned())]);
             let found = check(&labels, "l");
