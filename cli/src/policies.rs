@@ -16,6 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use corsward_manifest::knowledge::FullKnowledge;
+use corsward_manifest::outline::Outline;
 use corsward_operator_core::bundle::Bundle;
 use corsward_operator_core::cluster_state::{Key, Namespace, NamespaceMode, RawObject};
 use corsward_operator_core::finding::{GuardrailReason, OriginSetReason, PlacementReason};
@@ -50,6 +51,8 @@ pub struct Policies {
     pub written: usize,
     /// The findings, in the order of the files.
     pub findings: Vec<FileFinding>,
+    /// The outlines of the files, in their order.
+    outlines: Vec<Option<Outline>>,
     cluster: Cluster,
 }
 
@@ -118,6 +121,8 @@ struct Objects {
     /// The number of objects of the files beside those of a live cluster.
     written: usize,
     findings: Vec<FileFinding>,
+    /// The outlines of the files, in their order.
+    outlines: Vec<Option<Outline>>,
 }
 
 // === impl Policies ===
@@ -198,6 +203,11 @@ impl Policies {
         self.cluster.unseen()
     }
 
+    /// The outline of a file's text, where it has one.
+    pub(crate) fn outline(&self, file: usize) -> Option<&Outline> {
+        self.outlines.get(file)?.as_ref()
+    }
+
     /// The first path that cannot be read, with the reason.
     pub(crate) fn unreadable(&self) -> Option<String> {
         self.files.iter().find_map(|file| {
@@ -261,8 +271,9 @@ impl Policies {
             namespaces,
             written,
             findings,
+            outlines,
         } = objects;
-        (self.written, self.findings) = (written, findings);
+        (self.written, self.findings, self.outlines) = (written, findings, outlines);
         self.dependencies = origin_sets.len().saturating_add(guardrails.len());
         let (mut sets, mut states) = (OriginSets::default(), GuardrailStates::default());
         sets.validate(&raw(&origin_sets), &FullKnowledge);
@@ -395,9 +406,11 @@ impl Objects {
             gateways,
             names: _,
             findings,
+            outline,
         } in documents
         {
             objects.findings.extend(findings);
+            objects.outlines.push(outline);
             for (place, object) in policies {
                 match objects.policies.entry(object.id.clone()) {
                     Entry::Vacant(vacant) => drop(vacant.insert((place, object))),

@@ -5,6 +5,7 @@ mod amend;
 use std::ops::Range;
 
 use corsward_api::GROUP;
+use corsward_manifest::outline::{Outline, Part};
 use granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle};
 
 pub use self::amend::{amended, quoted};
@@ -13,7 +14,7 @@ pub use self::amend::{amended, quoted};
 const LISTS: [&str; 4] = ["List", "CorsPolicyList", "OriginSetList", "ClusterCorsPolicyList"];
 
 /// A value in a text.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Node {
     /// Its bytes; of a block, from its first key or dash to the end of its last value.
     pub(crate) span: Range<usize>,
@@ -22,7 +23,7 @@ pub(crate) struct Node {
 }
 
 /// The content of a value.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Content {
     /// A scalar, as a text.
     Scalar(String),
@@ -45,7 +46,7 @@ pub(crate) enum Content {
 }
 
 /// A field of a mapping.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Field {
     /// The bytes of its name.
     pub(crate) key: Range<usize>,
@@ -86,20 +87,44 @@ pub(crate) fn documents(text: &str) -> Vec<&str> {
 /// The objects of a file in their order, where each item of a list of objects is one. `None`: it is no YAML.
 pub(crate) fn objects(text: &str) -> Option<Vec<Node>> {
     let mut is_yaml = true;
-    let mut events = Parser::new_from_str(text)
+    let parts = Parser::new_from_str(text)
         .map_while(|event| {
             is_yaml = event.is_ok();
             event.ok()
         })
-        .fuse();
-    let mut objects = Vec::new();
-    while let Some((event, span)) = events.next() {
-        if let Some(node) = node(text, event, span, &mut events) {
+        .map(|(event, span)| part(event, &span));
+    let objects = of_parts(text, parts);
+    is_yaml.then_some(objects)
+}
+
+/// The same of a text that was read before, by its outline.
+pub(crate) fn outlined(text: &str, outline: &Outline) -> Vec<Node> {
+    of_parts(text, outline.parts(text))
+}
+
+fn of_parts<'t>(text: &str, parts: impl Iterator<Item = (Part<'t>, Range<usize>)>) -> Vec<Node> {
+    let (mut parts, mut objects) = (parts.fuse(), Vec::new());
+    while let Some((part, bytes)) = parts.next() {
+        if let Some(node) = node(text, part, bytes, &mut parts) {
             add(node, &mut objects);
         }
     }
-    drop(events);
-    is_yaml.then_some(objects)
+    objects
+}
+
+/// The part of a value that an event of the parser is.
+fn part<'t>(event: Event<'t>, span: &Span) -> (Part<'t>, Range<usize>) {
+    let part = match event {
+        Event::Scalar(value, ScalarStyle::Literal | ScalarStyle::Folded, ..) => Part::Block(value),
+        Event::Scalar(value, ..) => Part::Scalar(value),
+        Event::Alias(_) => Part::Alias,
+        Event::SequenceStart(style, ..) => Part::List { is_flow: style == StructureStyle::Flow },
+        Event::MappingStart(style, ..) => Part::Mapping { is_flow: style == StructureStyle::Flow },
+        Event::SequenceEnd | Event::MappingEnd => Part::End,
+        _ => Part::Other,
+    };
+    // A text in memory has a place for each event.
+    (part, span.byte_range().unwrap_or_default())
 }
 
 /// Adds an object, or those that it is a list of, as the reader of manifests does.
@@ -122,55 +147,55 @@ fn add(node: Node, objects: &mut Vec<Node>) {
     }
 }
 
-/// The value that begins with that event; `None`: it begins none.
+/// The value that begins with that part; `None`: it begins none.
 fn node<'t>(
     text: &str,
-    event: Event<'t>,
-    span: Span,
-    events: &mut impl Iterator<Item = (Event<'t>, Span)>,
+    part: Part<'t>,
+    mut bytes: Range<usize>,
+    parts: &mut impl Iterator<Item = (Part<'t>, Range<usize>)>,
 ) -> Option<Node> {
-    let mut bytes = span.byte_range()?;
-    let content = match event {
-        Event::Scalar(value, style, ..) => {
-            if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
-                bytes = of_block(text, bytes)?;
-            }
+    let content = match part {
+        Part::Scalar(value) => Content::Scalar(value.into_owned()),
+        Part::Block(value) => {
+            bytes = of_block(text, bytes)?;
             Content::Scalar(value.into_owned())
         }
-        Event::Alias(_) => Content::Alias,
-        Event::SequenceStart(style, ..) => {
-            let (mut entries, is_flow) = (Vec::new(), style == StructureStyle::Flow);
+        Part::Alias => Content::Alias,
+        Part::List { is_flow } => {
+            let mut entries = Vec::new();
             loop {
-                let (event, span) = events.next()?;
-                if matches!(event, Event::SequenceEnd) {
-                    bytes.end = end(is_flow, &span, entries.last(), bytes.end);
+                let (part, place) = parts.next()?;
+                if part == Part::End {
+                    bytes.end = end(is_flow, &place, entries.last(), bytes.end);
                     break Content::List { is_flow, entries };
                 }
-                entries.extend(node(text, event, span, events));
+                entries.extend(node(text, part, place, parts));
             }
         }
-        Event::MappingStart(style, ..) => {
-            let (mut fields, is_flow): (Vec<Field>, _) =
-                (Vec::new(), style == StructureStyle::Flow);
+        Part::Mapping { is_flow } => {
+            let mut fields: Vec<Field> = Vec::new();
             loop {
-                let (event, span) = events.next()?;
-                if matches!(event, Event::MappingEnd) {
+                let (part, place) = parts.next()?;
+                if part == Part::End {
                     let last = fields.last().map(|field| &field.value);
-                    bytes.end = end(is_flow, &span, last, bytes.end);
+                    bytes.end = end(is_flow, &place, last, bytes.end);
                     break Content::Mapping { is_flow, fields };
                 }
-                let Some(key) = node(text, event, span, events) else { continue };
+                let Some(key) = node(text, part, place, parts) else { continue };
                 let value = loop {
-                    let (event, span) = events.next()?;
-                    if let Some(value) = node(text, event, span, events) {
+                    let (part, place) = parts.next()?;
+                    if let Some(value) = node(text, part, place, parts) {
                         break value;
                     }
                 };
-                let name = key.text().unwrap_or_default().to_owned();
+                let name = match key.content {
+                    Content::Scalar(name) => name,
+                    _ => String::new(),
+                };
                 fields.push(Field { key: key.span, name, value });
             }
         }
-        _ => return None,
+        Part::End | Part::Other => return None,
     };
     Some(Node { span: bytes, content })
 }
@@ -188,9 +213,8 @@ fn of_block(text: &str, bytes: Range<usize>) -> Option<Range<usize>> {
 }
 
 /// The end of a list or mapping. A block ends with its last value; what follows is somebody else's.
-fn end(is_flow: bool, closing: &Span, last: Option<&Node>, start: usize) -> usize {
-    let closing = closing.byte_range().map_or(start, |bytes| bytes.end);
-    if is_flow { closing } else { last.map_or(start, |last| last.span.end) }
+fn end(is_flow: bool, closing: &Range<usize>, last: Option<&Node>, start: usize) -> usize {
+    if is_flow { closing.end } else { last.map_or(start, |last| last.span.end) }
 }
 
 // === impl Node ===
@@ -285,5 +309,66 @@ impl Node {
             Content::List { entries, .. } => entries.first().and_then(Self::first_name),
             Content::Scalar(_) | Content::Alias => Some(self.span.clone()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use corsward_manifest::document;
+    use corsward_manifest::yaml::Reader;
+
+    use super::*;
+
+    /// Compares the objects by the outline of a text, if it has one, with those that the parser sees.
+    #[track_caller]
+    fn is_outlined(text: &str) -> bool {
+        let read = document::read_outlined(text.as_bytes(), Reader::Kubectl);
+        let Some(outline) = read.ok().and_then(|(_, outline)| outline) else { return false };
+        assert_eq!(Some(outlined(text, &outline)), objects(text), "{text}");
+        true
+    }
+
+    #[test]
+    fn an_outline_has_the_places_of_the_parser() {
+        for (why, text, want) in [
+            ("blocks", "a: b\nc:\n- d\n- e: f\n  g: h\n-\n  - i\n", true),
+            ("flows", "{a: [b, 'c', \"d\", {e: f}, []], g: {}}\n", true),
+            ("comments and documents", "# a\na: b # c\n---\n# d\n'c d':   e\n...\n", true),
+            (
+                "a list of objects",
+                "kind: List\napiVersion: v1\nitems:\n- {kind: A}\n- {kind: B}",
+                true,
+            ),
+            ("letters of several bytes", "\u{feff}ä: 'ö'\nü:\n- ß: é\n", true),
+            ("line breaks of Windows", "a: b\r\nc:\r\n- d\r\n", true),
+            ("a long text", &format!("a: {}\nb: c\n", "x".repeat(40_000)), true),
+            ("an escape", "a: \"\\u0062\"\n", false),
+            ("a scalar of two lines", "a: b\n  c\n", false),
+            ("a block of text", "a: |\n  b\n", false),
+            ("an anchor", "a: &b c\nd: *b\n", false),
+        ] {
+            assert_eq!(is_outlined(text), want, "{why}");
+        }
+    }
+
+    /// Examples with one character replaced by one that means something, at every few places.
+    #[test]
+    fn outlines_of_examples_have_the_places_of_the_parser() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/policies");
+        let (mut files, mut compared) = (0, 0);
+        for entry in fs::read_dir(folder).unwrap() {
+            let Ok(text) = fs::read_to_string(entry.unwrap().path()) else { continue };
+            files += usize::from(is_outlined(&text));
+            let marks = "\"'&*!{}[]:,#\t-\n|>%?@`~0x. <";
+            for (at, mark) in (0..text.len()).step_by(37).zip(marks.chars().cycle()) {
+                let Some((before, rest)) = text.split_at_checked(at) else { continue };
+                let rest: String = rest.chars().skip(1).collect();
+                compared += usize::from(is_outlined(&format!("{before}{mark}{rest}")));
+            }
+        }
+        assert!(files > 2 && compared > 20, "{files} files, {compared} texts");
     }
 }

@@ -52,7 +52,10 @@ pub(super) fn of_file<'p>(
     let Some(source) = policies.files.get(file) else { return Vec::new() };
     let text = source.bytes.as_deref().ok().and_then(|bytes| std::str::from_utf8(bytes).ok());
     let text = text.unwrap_or_default();
-    let objects = yaml_text::objects(text).unwrap_or_default();
+    let objects = match policies.outline(file) {
+        Some(outline) => yaml_text::outlined(text, outline),
+        None => yaml_text::objects(text).unwrap_or_default(),
+    };
     let lines = Lines::of(text);
     let diagnostic = |found: &'p FileFinding| {
         let object = found.place.document.and_then(|at| objects.get(at));

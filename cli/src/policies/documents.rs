@@ -8,6 +8,7 @@ use corsward_manifest::amend;
 use corsward_manifest::document::{self, Document, Kind, Manifest};
 use corsward_manifest::finding::SourceReason;
 use corsward_manifest::knowledge::FullKnowledge;
+use corsward_manifest::outline::Outline;
 use corsward_manifest::yaml::{self, Reader};
 use corsward_operator_core::cluster_state::{
     Gateway, Key, Labels, MODE_ANNOTATION, Namespace, NamespaceMode, Service,
@@ -34,6 +35,8 @@ pub(super) struct Documents {
     pub(super) names: BTreeSet<ObjectName>,
     /// The findings about anything but the specs of policies.
     pub(super) findings: Vec<FileFinding>,
+    /// The outline of the text, where it has one.
+    pub(super) outline: Option<Outline>,
 }
 
 /// The name by which an API server has an object once: its kind, its namespace and its name.
@@ -49,11 +52,12 @@ impl Documents {
     pub(super) fn read(file: &SourceFile, at: usize) -> Self {
         let mut documents = Self::default();
         let read = match &file.bytes {
-            Ok(bytes) => document::read(bytes, Reader::Kubectl),
+            Ok(bytes) => document::read_outlined(bytes, Reader::Kubectl),
             Err(reason) => Err(Finding::new("", reason.clone())),
         };
         match read {
-            Ok(read) => {
+            Ok((read, outline)) => {
+                documents.outline = outline;
                 for (document, contents) in read.into_iter().enumerate() {
                     documents.add(Place { file: at, document: Some(document) }, contents, file);
                 }

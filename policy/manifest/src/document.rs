@@ -10,6 +10,7 @@ use corsward_policy::finding::join;
 use serde_json::{Map, Value};
 
 use crate::finding::{Meant, MeantField, ShapeReason, SourceReason};
+use crate::outline::Outline;
 use crate::shape;
 use crate::spelling::Spelling;
 use crate::yaml::{self, Reader, Readings};
@@ -89,12 +90,25 @@ pub enum Kind {
 ///
 /// A finding where the bytes are no YAML, or more of it than is read.
 pub fn read(bytes: &[u8], reader: Reader) -> Result<Vec<Document>, Finding> {
+    read_outlined(bytes, reader).map(|(documents, _)| documents)
+}
+
+/// Reads the documents of a file, for its final reader, with the outline of its text; `None`: the text has anchors, tags or the like.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn read_outlined(
+    bytes: &[u8],
+    reader: Reader,
+) -> Result<(Vec<Document>, Option<Outline>), Finding> {
     let text = std::str::from_utf8(bytes).map_err(|error| not_text(bytes, &error))?;
+    let (all, outline) = yaml::read(text)?;
     let mut documents = Vec::new();
-    for readings in yaml::read(text)? {
+    for readings in all {
         add(&mut documents, readings, reader);
     }
-    Ok(documents)
+    Ok((documents, outline))
 }
 
 /// The finding about bytes that are no text, and so no YAML.

@@ -13,6 +13,7 @@ pub mod document;
 pub mod finding;
 mod foreign;
 pub mod knowledge;
+pub mod outline;
 pub mod shape;
 pub mod spelling;
 pub mod yaml;

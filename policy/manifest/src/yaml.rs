@@ -8,6 +8,7 @@ use serde_json::Value;
 use serde_saphyr::Spanned;
 
 use crate::finding::{ShapeReason, SourceReason};
+use crate::outline::Outline;
 use crate::spelling::Tree;
 
 /// Most documents in one file.
@@ -39,13 +40,13 @@ pub(crate) struct Readings {
     pub(crate) texts: Value,
 }
 
-/// Reads the documents of a text.
+/// Reads the documents of a text, with its outline where it has one.
 ///
 /// # Errors
 ///
 /// A finding where it is no YAML, or more of it than is read.
-pub(crate) fn read(text: &str) -> Result<Vec<Readings>, Finding> {
-    plain::read(text).map_or_else(|| read_all(text), Ok)
+pub(crate) fn read(text: &str) -> Result<(Vec<Readings>, Option<Outline>), Finding> {
+    plain::read(text).map_or_else(|| Ok((read_all(text)?, None)), Ok)
 }
 
 /// Reads the documents of a text, whatever is in it.
@@ -200,7 +201,7 @@ mod tests {
             ("a: 2001-12-14", ""),
             ("a: ~", ""),
         ] {
-            let documents = read(text).unwrap();
+            let (documents, _) = read(text).unwrap();
             let Readings { value, to_kubectl, texts: _ } = &documents[0];
             let found = to_kubectl
                 .iter()
@@ -265,7 +266,7 @@ mod tests {
             let found = |value: &Value, other: &Value| misread(value, other, "", Reader::Kubectl);
             let both = values::<Value>(&text, true).ok().zip(values::<Value>(&text, false).ok());
             let want = both.map(|(values, others)| found(&values[0], &others[0]));
-            let Ok(documents) = read(&text) else { continue };
+            let Ok((documents, _)) = read(&text) else { continue };
             let Readings { value, to_kubectl, .. } = &documents[0];
             let got = to_kubectl.iter().flat_map(|other| found(value, other));
             assert_eq!(got.collect::<Vec<_>>(), want.unwrap_or_default(), "{text}");

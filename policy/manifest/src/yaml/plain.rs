@@ -7,6 +7,7 @@ use granit_parser::{Event, Parser, ScalarStyle, Span};
 use serde_json::{Map, Value};
 
 use super::{Readings, may_be_misread};
+use crate::outline::{Outline, Outliner};
 use crate::spelling::is_plain;
 
 /// Most values, documents and levels, far below the bounds of the reader of all YAML.
@@ -21,16 +22,18 @@ struct Documents<'t> {
     text: &'t str,
     parser: Parser<'t, granit_parser::StrInput<'t>>,
     nodes: usize,
+    outliner: Outliner,
 }
 
-/// The documents of a text; `None`: it is to be read by the reader of all YAML.
-pub(crate) fn read(text: &str) -> Option<Vec<Readings>> {
-    let mut documents = Documents { text, parser: Parser::new_from_str(text), nodes: 0 };
+/// The documents of a text, and its outline if it has one; `None`: it is to be read by the reader of all YAML.
+pub(crate) fn read(text: &str) -> Option<(Vec<Readings>, Option<Outline>)> {
+    let (parser, outliner) = (Parser::new_from_str(text), Outliner::default());
+    let mut documents = Documents { text, parser, nodes: 0, outliner };
     let mut all = Vec::new();
     loop {
         match documents.next()? {
             (Event::StreamStart | Event::DocumentEnd | Event::DocumentStart(_, None), _) => {}
-            (Event::StreamEnd, _) => return Some(all),
+            (Event::StreamEnd, _) => return Some((all, documents.outliner.finish())),
             (event @ Event::MappingStart(..), span) if all.len() < MAX_DOCUMENTS => {
                 let (value, texts) = documents.value(event, &span, 0)?;
                 all.push(Readings { value, to_kubectl: None, texts });
@@ -61,15 +64,20 @@ impl<'t> Documents<'t> {
         }
         let deeper = depth.checked_add(1)?;
         match event {
-            Event::Scalar(scalar, ScalarStyle::Plain, 0, None) => self.plain(&scalar, span),
-            Event::Scalar(scalar, _, 0, None) => {
+            Event::Scalar(scalar, style, 0, None) => {
+                self.outliner.scalar(self.text, &scalar, style, span);
+                if style == ScalarStyle::Plain {
+                    return self.plain(&scalar, span);
+                }
                 Some((Value::String(scalar.into_owned()), Value::Null))
             }
-            Event::SequenceStart(_, 0, None) => {
+            Event::SequenceStart(style, 0, None) => {
+                self.outliner.list(style, span);
                 let (mut values, mut texts) = (Vec::new(), Vec::new());
                 loop {
                     let (event, span) = self.next()?;
                     if event == Event::SequenceEnd {
+                        self.outliner.end(style, &span);
                         break;
                     }
                     let (value, text) = self.value(event, &span, deeper)?;
@@ -79,14 +87,19 @@ impl<'t> Documents<'t> {
                 let is_read = texts.iter().all(Value::is_null);
                 Some((values.into(), if is_read { Value::Null } else { texts.into() }))
             }
-            Event::MappingStart(_, 0, None) => {
+            Event::MappingStart(style, 0, None) => {
+                self.outliner.mapping(style, span);
                 let (mut values, mut texts) = (Map::new(), Map::new());
                 loop {
-                    let (event, _) = self.next()?;
+                    let (event, span) = self.next()?;
                     if event == Event::MappingEnd {
+                        self.outliner.end(style, &span);
                         break;
                     }
                     self.nodes = self.nodes.checked_add(1)?;
+                    if let Event::Scalar(name, style, ..) = &event {
+                        self.outliner.scalar(self.text, name, *style, &span);
+                    }
                     let name = name(event)?;
                     let (event, span) = self.next()?;
                     let (value, text) = self.value(event, &span, deeper)?;
@@ -163,7 +176,7 @@ mod tests {
 
     /// Compares both readers, and returns whether this one reads the text.
     fn is_read(text: &str) -> bool {
-        let Some(documents) = read(text) else { return false };
+        let Some((documents, _)) = read(text) else { return false };
         let others = read_all(text).unwrap_or_else(|error| panic!("{error}: {text}"));
         let parts = |it: &Readings| {
             let to_kubectl = it.to_kubectl.clone().unwrap_or_else(|| it.value.clone());
