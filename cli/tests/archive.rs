@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use xtask::arch::Arch;
 use xtask::{archives, command, tools};
 
 /// A small program that is this very binary, by the name that it is called: to compress a binary with debug information takes minutes.
@@ -28,7 +29,7 @@ fn krew_installs_the_archive_and_kubectl_runs_it() {
     let folder = tempfile::tempdir().unwrap();
     let place = |name: &str| folder.path().join(name);
     let binary = program(folder.path());
-    let archive = archives::write(&binary, archives::architecture(), folder.path()).unwrap();
+    let archive = archives::write(&binary, Arch::here().unwrap(), &binary, folder.path()).unwrap();
     let mut check = Command::new("sha256sum");
     let digest = format!("{}.sha256", archive.display());
     text(check.args(["--check", "--strict", &digest]).current_dir(folder.path()));
@@ -50,7 +51,7 @@ fn krew_installs_the_archive_and_kubectl_runs_it() {
 fn the_archive_holds_the_licence_completions_and_a_page_for_each_command() {
     let folder = tempfile::tempdir().unwrap();
     let binary = program(folder.path());
-    let archive = archives::write(&binary, "amd64", folder.path()).unwrap();
+    let archive = archives::write(&binary, Arch::Amd64, &binary, folder.path()).unwrap();
     let listed = text(Command::new("tar").args(["--list", "--file"]).arg(&archive));
     let top = format!("corsward-{}-linux-amd64/", env!("CARGO_PKG_VERSION"));
     let files: Vec<&str> = listed.lines().map(|file| file.strip_prefix(&top).unwrap()).collect();
@@ -73,6 +74,6 @@ fn the_archive_holds_the_licence_completions_and_a_page_for_each_command() {
     let version = text(Command::new(unpacked).arg("--version"));
     assert_eq!(version, format!("corsward {}\n", env!("CARGO_PKG_VERSION")));
     let again = tempfile::tempdir().unwrap();
-    let other = archives::write(&binary, "amd64", again.path()).unwrap();
+    let other = archives::write(&binary, Arch::Amd64, &binary, again.path()).unwrap();
     assert_eq!(fs::read(archive).unwrap(), fs::read(other).unwrap(), "the same bytes");
 }

@@ -8,7 +8,6 @@ mod archive;
 mod elf;
 mod krew;
 
-use std::env::consts::ARCH;
 use std::fs;
 
 use anyhow::{Context, Result};
@@ -16,6 +15,7 @@ use anyhow::{Context, Result};
 pub use self::archive::write;
 pub use self::elf::assert_static;
 pub use self::krew::write as write_manifest;
+use crate::arch::Arch;
 use crate::{build, paths};
 
 /// The version of everything here: that of the workspace.
@@ -24,23 +24,30 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The arguments of the subcommand.
 #[derive(clap::Args, Debug)]
 pub struct Args {
+    /// The architectures to build for, by commas: amd64, arm64 [default: this machine's]
+    #[arg(long, value_name = "ARCH", value_delimiter = ',')]
+    pub arch: Vec<Arch>,
     /// The folder on the web where the archives will be, for krew's manifest
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
 }
 
-/// Builds the archive of this machine's architecture and the manifest, and says where they are.
+/// Builds the archives and the manifest, and says where they are.
 ///
 /// # Errors
 ///
-/// Fails if something cannot be built, or the binary needs another file to run.
+/// Fails if something cannot be built, or a binary needs another file to run.
 pub fn run(args: &Args) -> Result<()> {
     let folder = paths::target().join("archives");
-    let binary = build::shipped(build::COMMAND)?;
-    let bytes = fs::read(&binary).with_context(|| format!("read {}", binary.display()))?;
-    assert_static(&bytes).with_context(|| binary.display().to_string())?;
-    let archive = write(&binary, architecture(), &folder)?;
-    println!("archive: {}", archive.display());
+    let here = Arch::here()?;
+    let all = if args.arch.is_empty() { vec![here] } else { args.arch.clone() };
+    for arch in all {
+        let binary = build::shipped_for(build::COMMAND, arch)?;
+        let bytes = fs::read(&binary).with_context(|| format!("read {}", binary.display()))?;
+        assert_static(&bytes, arch).with_context(|| binary.display().to_string())?;
+        let runs_here = if arch == here { binary.clone() } else { build::command_line()? };
+        println!("archive: {}", write(&binary, arch, &runs_here, &folder)?.display());
+    }
     match &args.url {
         Some(url) => println!("krew:    {}", write_manifest(&folder, url)?.display()),
         None => println!("left out: krew's manifest (`--url` says where the archives will be)"),
@@ -48,17 +55,7 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// This machine's architecture, as Go and Debian name it.
-#[must_use]
-pub fn architecture() -> &'static str {
-    match ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    }
-}
-
 /// The name of an archive: `corsward-0.1.0-linux-amd64`.
-fn name(architecture: &str) -> String {
-    format!("{}-{VERSION}-linux-{architecture}", build::COMMAND.name)
+fn name(arch: Arch) -> String {
+    format!("{}-{VERSION}-linux-{}", build::COMMAND.name, arch.name())
 }

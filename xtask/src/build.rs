@@ -1,13 +1,14 @@
 //! The native binaries.
 
-use std::env::consts::ARCH;
+use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::{command, tools};
+use crate::arch::Arch;
+use crate::{command, paths, tools};
 
 /// A package with a binary.
 #[derive(Clone, Copy, Debug)]
@@ -52,13 +53,38 @@ fn native(program: Program) -> Result<PathBuf> {
 ///
 /// Fails if it does not compile.
 pub fn shipped(program: Program) -> Result<PathBuf> {
-    let target = format!("{ARCH}-unknown-linux-musl");
-    let compiler = tools::musl(&target)?;
+    shipped_for(program, Arch::here()?)
+}
+
+/// Builds a program as it is shipped on that architecture, and says where it is.
+///
+/// # Errors
+///
+/// Fails if it does not compile.
+pub fn shipped_for(program: Program, arch: Arch) -> Result<PathBuf> {
+    let target = format!("{}-unknown-linux-musl", arch.of_target());
     let mut build = command::cargo();
     build.args(["build", "--release", "--locked", "-p", program.package, "--bins"]);
     build.args(["--target", &target]).env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
     // `ring` and the allocator have parts in C.
-    build.env(format!("CC_{}", target.replace('-', "_")), compiler);
+    let of_target = target.replace('-', "_");
+    if arch == Arch::here()? {
+        build.env(format!("CC_{of_target}"), tools::musl(&target)?);
+    } else {
+        tools::rust_target(&target)?;
+        let folder = paths::target().join("zig");
+        fs::create_dir_all(&folder)?;
+        let compiler = tools::zig_compiler(
+            &format!("{}-linux-musl", arch.of_target()),
+            &folder.join(format!("cc-{}", arch.name())),
+        )?;
+        build.env(format!("CC_{of_target}"), &compiler);
+        build.env(format!("AR_{of_target}"), tools::zig_archiver(&folder.join("ar"))?);
+        let of_cargo = format!("CARGO_TARGET_{}", of_target.to_ascii_uppercase());
+        build.env(format!("{of_cargo}_LINKER"), compiler);
+        // Zig brings its own musl.
+        build.env(format!("{of_cargo}_RUSTFLAGS"), "-Clink-self-contained=no");
+    }
     built(&mut build, program, "")
 }
 

@@ -104,10 +104,11 @@ enum Command {
 
     /// Build what users of the command `corsward` fetch
     ///
-    /// Writes target/archives/corsward-VERSION-linux-ARCH.tar.gz for this machine's architecture, with its SHA-256 digest: a static
+    /// Writes target/archives/corsward-VERSION-linux-ARCH.tar.gz for each architecture, with its SHA-256 digest: a static
     /// binary, completions and man pages. With --url: krew's manifest for the archives in that folder, of amd64 and of arm64.
     #[command(after_long_help = "Examples:
-  cargo xtask archives
+  cargo xtask archives                       for this machine
+  cargo xtask archives --arch amd64,arm64    for both architectures
   cargo xtask archives --url https://downloads.example/corsward/v0.1.0    and krew's manifest for them")]
     Archives(archives::Args),
 
@@ -241,7 +242,7 @@ mod tests {
             "xtask native --arch arm64",
             "xtask playground",
             "xtask images --operator",
-            "xtask archives --url https://downloads.example/corsward",
+            "xtask archives --arch amd64,arm64 --url https://downloads.example/corsward",
             "xtask cluster up",
             "xtask cluster up --name two --no-istio --kubeconfig two.kubeconfig",
             "xtask cluster load --name two",

@@ -5,6 +5,7 @@
 //! cli --> lint, generate, wasm, native, playground, images, archives, test, e2e, fuzz, demo, bench, atlas, cluster --> build, envoy, kubernetes --> xtask-offline
 //! ```
 
+pub mod arch;
 pub mod archives;
 pub mod atlas;
 pub mod bench;

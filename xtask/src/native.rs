@@ -6,7 +6,6 @@
 
 mod library;
 
-use std::env::consts::ARCH;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -14,6 +13,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 
 use self::library::Library;
+use crate::arch::Arch;
 use crate::{build, command, paths, tools, wasm};
 
 /// The largest module that may be shipped.
@@ -32,15 +32,6 @@ pub struct Args {
     /// The architecture to build for: amd64 or arm64 [default: this machine's]
     #[arg(long, value_name = "ARCH")]
     pub arch: Option<Arch>,
-}
-
-/// An architecture, as Go and Debian name it.
-#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arch {
-    /// `x86_64`
-    Amd64,
-    /// `aarch64`
-    Arm64,
 }
 
 /// A build of the module.
@@ -141,14 +132,14 @@ impl Build<'_> {
 
     /// Compiles the filter with cargo.
     fn compile(&self) -> Result<Vec<u8>> {
-        let target = self.arch.target();
-        tools::rust_target(target)?;
+        let target = format!("{}-unknown-linux-gnu", self.arch.of_target());
+        tools::rust_target(&target)?;
         let mut flags = wasm::source_flags()?;
         // As a flag of the target's code alone: build scripts and macros are linked as ever.
         flags.push(format!("-Clinker={}", self.linker()?.display()));
         let mut cargo = command::cargo();
         cargo.args(["build", "--profile", "native", "--locked", "-p", "corsward-filter-native"]);
-        cargo.args(["--target", target, "--features", &self.features.join(",")]);
+        cargo.args(["--target", &target, "--features", &self.features.join(",")]);
         cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
         let files = build::artifacts(&mut cargo)?;
         let file = files.into_iter().find(|file| file.ends_with("libcorsward_filter_native.so"));
@@ -158,47 +149,7 @@ impl Build<'_> {
 
     /// A program that links against the old glibc. Zig brings the stubs of every version, and a static unwinder.
     fn linker(&self) -> Result<PathBuf> {
-        let target = format!("{}-linux-gnu.{}", self.arch.name_of_target(), shown(GLIBC));
-        let zig = tools::zig()?;
-        let script = format!("#!/bin/sh\nexec '{}' cc -target {target} \"$@\"\n", zig.display());
-        let place = folder().join(format!("link-{}", self.arch.name()));
-        if !fs::read_to_string(&place).is_ok_and(|there| there == script) {
-            fs::write(&place, script)?;
-            fs::set_permissions(&place, fs::Permissions::from_mode(0o755))?;
-        }
-        Ok(place)
-    }
-}
-
-// === impl Arch ===
-
-impl Arch {
-    fn here() -> Result<Self> {
-        match ARCH {
-            "x86_64" => Ok(Self::Amd64),
-            "aarch64" => Ok(Self::Arm64),
-            other => bail!("there is no module for {other}: name amd64 or arm64 with --arch"),
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Amd64 => "amd64",
-            Self::Arm64 => "arm64",
-        }
-    }
-
-    fn target(self) -> &'static str {
-        match self {
-            Self::Amd64 => "x86_64-unknown-linux-gnu",
-            Self::Arm64 => "aarch64-unknown-linux-gnu",
-        }
-    }
-
-    fn name_of_target(self) -> &'static str {
-        match self {
-            Self::Amd64 => "x86_64",
-            Self::Arm64 => "aarch64",
-        }
+        let target = format!("{}-linux-gnu.{}", self.arch.of_target(), shown(GLIBC));
+        tools::zig_compiler(&target, &folder().join(format!("link-{}", self.arch.name())))
     }
 }

@@ -10,19 +10,21 @@ use anyhow::{Context, Result};
 use tar::Builder;
 
 use super::name;
+use crate::arch::Arch;
 use crate::{build, command, paths, tar_gz};
 
 /// The shells, and the names that they look for.
 const SHELLS: [(&str, &str); 3] =
     [("bash", "corsward.bash"), ("fish", "corsward.fish"), ("zsh", "_corsward")];
 
-/// Writes the archive of a binary that runs here into `folder`, and its SHA-256 digest beside it. Says where the archive is.
+/// Writes the archive of a binary for that architecture into `folder`, and its SHA-256 digest beside it. `runs_here` is the same program for
+/// this machine. Says where the archive is.
 ///
 /// # Errors
 ///
-/// Fails if the binary cannot print its completions and man pages, or a file cannot be written.
-pub fn write(binary: &Path, architecture: &str, folder: &Path) -> Result<PathBuf> {
-    let name = name(architecture);
+/// Fails if `runs_here` cannot print its completions and man pages, or a file cannot be written.
+pub fn write(binary: &Path, arch: Arch, runs_here: &Path, folder: &Path) -> Result<PathBuf> {
+    let name = name(arch);
     let mut archive = Builder::new(Vec::new());
     let program = fs::read(binary).with_context(|| format!("read {}", binary.display()))?;
     let licence = fs::read(paths::root().join("LICENSE"))?;
@@ -32,10 +34,10 @@ pub fn write(binary: &Path, architecture: &str, folder: &Path) -> Result<PathBuf
     append(build::COMMAND.name, 0o755, &program)?;
     append("LICENSE", 0o644, &licence)?;
     for (shell, file) in SHELLS {
-        let script = command::read(Command::new(binary).args(["completions", shell]))?;
+        let script = command::read(Command::new(runs_here).args(["completions", shell]))?;
         append(&format!("completions/{file}"), 0o644, &script)?;
     }
-    for (page, text) in pages(binary)? {
+    for (page, text) in pages(runs_here)? {
         append(&format!("man/{page}"), 0o644, &text)?;
     }
     let packed = tar_gz::packed(&archive.into_inner()?)?;

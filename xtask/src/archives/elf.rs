@@ -2,17 +2,24 @@
 
 use anyhow::{Result, bail, ensure};
 use object::Endianness;
-use object::elf::{DT_NEEDED, FileHeader64};
+use object::elf::{DT_NEEDED, EM_AARCH64, EM_X86_64, FileHeader64};
 use object::read::elf::{Dyn as _, FileHeader as _, ProgramHeader as _};
 
-/// Makes sure that a program runs on every Linux of its architecture, an empty image included.
+use crate::arch::Arch;
+
+/// Makes sure that a program runs on every Linux of that architecture, an empty image included.
 ///
 /// # Errors
 ///
-/// Fails if it is no program of Linux, or asks for a dynamic linker or a library.
-pub fn assert_static(program: &[u8]) -> Result<()> {
+/// Fails if it is no program of Linux for it, or asks for a dynamic linker or a library.
+pub fn assert_static(program: &[u8], arch: Arch) -> Result<()> {
     let header = FileHeader64::<Endianness>::parse(program)?;
     let endian = header.endian()?;
+    let machine = match arch {
+        Arch::Amd64 => EM_X86_64,
+        Arch::Arm64 => EM_AARCH64,
+    };
+    ensure!(header.e_machine(endian) == machine, "no program for {}", arch.name());
     let segments = header.program_headers(endian, program)?;
     ensure!(!segments.is_empty(), "no program");
     for segment in segments {
@@ -47,9 +54,16 @@ mod tests {
             command::read(&mut rustc).unwrap();
             fs::read(program).unwrap()
         };
-        assert_static(&program("static", &["--target", &target])).unwrap();
-        let why = assert_static(&program("dynamic", &[])).unwrap_err().to_string();
+        let here = Arch::here().unwrap();
+        let (program, dynamic) =
+            (program("static", &["--target", &target]), program("dynamic", &[]));
+        assert_static(&program, here).unwrap();
+        for other in Arch::ALL.into_iter().filter(|arch| *arch != here) {
+            let why = assert_static(&program, other).unwrap_err().to_string();
+            assert_eq!(why, format!("no program for {}", other.name()));
+        }
+        let why = assert_static(&dynamic, here).unwrap_err().to_string();
         assert!(why.starts_with("not static: it asks for /lib"), "{why}");
-        assert!(assert_static(b"#!/bin/sh\n").is_err());
+        assert!(assert_static(b"#!/bin/sh\n", here).is_err());
     }
 }

@@ -7,13 +7,11 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::{VERSION, name};
+use crate::arch::Arch;
 use crate::{build, tar_gz};
 
 /// The name of the plugin: `kubectl cors`.
 const PLUGIN: &str = "cors";
-/// The architectures that an archive may be for.
-const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
-
 /// Writes the manifest for the archives of `folder`, which users fetch from below `url`, into that folder. Says where it is.
 ///
 /// # Errors
@@ -23,10 +21,10 @@ pub fn write(folder: &Path, url: &str) -> Result<PathBuf> {
     ensure!(url.starts_with("https://"), "{url}: krew fetches by https");
     let url = url.trim_end_matches('/');
     let mut platforms = Vec::new();
-    for architecture in ARCHITECTURES {
-        let file = folder.join(format!("{}.tar.gz", name(architecture)));
+    for arch in Arch::ALL {
+        let file = folder.join(format!("{}.tar.gz", name(arch)));
         if file.exists() {
-            platforms.push(platform(architecture, &fs::read(&file)?, url));
+            platforms.push(platform(arch, &fs::read(&file)?, url));
         }
     }
     ensure!(!platforms.is_empty(), "no archive of {VERSION} in {}", folder.display());
@@ -57,11 +55,11 @@ fn manifest(platforms: &[Value]) -> Value {
     })
 }
 
-fn platform(architecture: &str, archive: &[u8], url: &str) -> Value {
-    let (name, program) = (name(architecture), build::COMMAND.name);
+fn platform(arch: Arch, archive: &[u8], url: &str) -> Value {
+    let (name, program) = (name(arch), build::COMMAND.name);
     let file = |file: &str| json!({ "from": format!("{name}/{file}"), "to": "." });
     json!({
-        "selector": { "matchLabels": { "os": "linux", "arch": architecture } },
+        "selector": { "matchLabels": { "os": "linux", "arch": arch.name() } },
         "uri": format!("{url}/{name}.tar.gz"),
         "sha256": tar_gz::sha256(archive),
         "files": [file(program), file("LICENSE")],
