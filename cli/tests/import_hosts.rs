@@ -332,6 +332,24 @@ fn aliases_and_snippets_of_ingress_nginx_are_read_or_named() {
 }
 
 #[test]
+fn authentication_of_ingress_nginx_is_named() {
+    let text = |name: &str, shared: bool| {
+        let more = [(name, "https://auth.example"), ("cors-max-age", "60"), SHARED[0], SHARED[1]];
+        let annotations = if shared { &more[..] } else { &more[..1] };
+        ingress("a", annotations, "api.example", "{path: /, pathType: Prefix}")
+            + &ingress("b", &SHARED, "b.example", "{path: /, pathType: Prefix}")
+    };
+    for name in ["auth-url", "auth-type"] {
+        let want = format!("decide: `{name}` asks for credentials, which preflights do not carry");
+        let (policies, _) = import("ingress-nginx", &text(name, true));
+        assert!(policies.contains(&want), "{policies}");
+        // Without CORS there is nothing to move.
+        let (policies, _) = import("ingress-nginx", &text(name, false));
+        assert!(!policies.contains(name), "{policies}");
+    }
+}
+
+#[test]
 fn a_canary_and_a_regex_of_ingress_nginx_are_those_of_their_host() {
     let canary = [SHARED[0], SHARED[1], ("canary", "true")];
     let text = ingress("a", &SHARED, "api.example", "{path: /a, pathType: Prefix}")
@@ -365,6 +383,13 @@ fn an_ingress_of_another_class_takes_nothing_away() {
         let (policy, said) = import("ingress-nginx", &format!("{same}{cors}"));
         assert!(policy.is_empty() && said.contains("the older object is first"), "{said}{policy}");
     }
+    // The policy has no class, and covers the same host of both.
+    let other = with_class(ingress("b", &[], "API.example", root), "traefik");
+    let (policy, _) = import("ingress-nginx", &format!("{other}{cors}"));
+    let apart = "the host `api.example` has other settings at another gateway, class or port";
+    assert!(policy.contains(apart) && policy.contains("Ingress b)"), "{policy}");
+    let (policy, _) = import("ingress-nginx", &cors);
+    assert!(!policy.contains(apart), "{policy}");
     // Its paths, its regexes and its hosts neither.
     let admin = "{path: /admin, pathType: Prefix}";
     let regex = ingress("c", &[("use-regex", "true")], "api.example", admin);

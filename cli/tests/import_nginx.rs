@@ -125,6 +125,27 @@ fn a_regex_of_a_location_has_a_witness_in_the_report() {
 }
 
 #[test]
+fn a_star_of_a_regex_location_is_lost_and_no_fault_is_repaired() {
+    let star = "location ~ \\.json$ { add_header Access-Control-Allow-Origin *; }";
+    let text = format!("server {{ server_name api.example; {ALLOW} {star} }}");
+    let (policy, report) = import(&[("n.conf", &text)]);
+    assert!(policy.contains("decide: `location ~ \\.json$` is a regex"), "{policy}");
+    let (losses, others) = report.split_once("## Fixes").unwrap_or((&report, ""));
+    let witness = "`GET /orders.json` `origin: https://evil.test`";
+    assert!(losses.contains("## Losses") && losses.contains(witness), "{report}");
+    assert!(!others.contains("https://evil.test"), "{report}");
+}
+
+#[test]
+fn a_backtick_of_a_path_stays_inside_its_code() {
+    let text = format!(
+        "server {{ server_name api.example; {ALLOW} location ~ ^/a`b {{ add_header X-A b; }} }}"
+    );
+    let (_, report) = import(&[("n.conf", &text)]);
+    assert!(report.contains("| `` GET /a`b `` `origin: https://a.example` |"), "{report}");
+}
+
+#[test]
 fn a_variable_by_which_no_policy_judges_is_named() {
     // A path that no rule has, and a regex that ignores case.
     let text = "map $http_origin $o { ~*^https://a\\.example$ $http_origin; }\n\

@@ -52,7 +52,7 @@ fn a_document_of_a_profile_is_taken_by_name_alone() {
     );
     let (policy, _) = import(&[&text], &[]);
     assert!(policy.contains("- https://base.example"), "{policy}");
-    assert!(policy.contains("decide: the document for the profile `prod & eu` is left out: import again with --profile"), "{policy}");
+    assert!(policy.contains("decide: the document for the profile `prod & eu` is left out: import again with --profile NAME for each active profile"), "{policy}");
     let (policy, _) = import(&[&text], &["--profile", "prod", "--profile", "eu"]);
     assert!(policy.contains("- https://prod.example") && !policy.contains("decide:"), "{policy}");
     let output = Command::new(env!("CARGO_BIN_EXE_corsward"))
@@ -170,4 +170,72 @@ fn a_pattern_behind_a_prefix_that_has_its_paths_is_not_in_force() {
     let (policy, report) = import(&[&text("/a/**", "/*/x")], &[]);
     assert!(policy.contains("decide: `[/*/x]` is no prefix"), "{policy}");
     assert!(!report.contains("`GET /a/x`"), "{report}");
+}
+
+#[test]
+fn a_profile_of_the_command_is_one_name() {
+    let text = format!("{ROOT}:\n  '[/**]': {{allowed-origins: ['https://a.example']}}\n");
+    for expression in ["prod & eu", "!prod", "prod|eu", "(prod)", "prod,eu", ""] {
+        let (policy, said) = import(&[&text], &["--profile", expression]);
+        let want = format!("--profile has `{expression}`: write the name of one active profile");
+        assert!(policy.is_empty() && said.contains(&want), "{said}{policy}");
+    }
+}
+
+#[test]
+fn a_filter_that_removes_doubled_lines_has_no_origins() {
+    let text = |filters: &str| {
+        format!(
+            "{ROOT}:\n  '[/**]': {{allowed-origins: ['https://a.example']}}\nspring.cloud.gateway.default-filters: [{filters}]\n"
+        )
+    };
+    let own = "'AddResponseHeader=Access-Control-Allow-Origin, *'";
+    for filter in [
+        "'DedupeResponseHeader=Access-Control-Allow-Credentials Access-Control-Allow-Origin, RETAIN_UNIQUE'",
+        "{name: DedupeResponseHeader, args: {name: Access-Control-Allow-Origin, strategy: RETAIN_LAST}}",
+    ] {
+        let (policy, said) = import(&[&text(filter)], &[]);
+        let want = "keeps one of the lines that the gateway and an application both set";
+        assert!(policy.contains(want) && !policy.contains("decide:"), "{said}{policy}");
+        let (policy, _) = import(&[&text(&format!("{filter}, {own}"))], &[]);
+        let other = "decide: `defaultfilters` has `AddResponseHeader=Access-Control-Allow-Origin";
+        assert!(policy.contains(want) && policy.contains(other), "{policy}");
+    }
+}
+
+#[test]
+fn properties_are_read_as_yaml_is() {
+    let properties = "\
+# Comments of both kinds
+! and an empty line
+
+spring.cloud.gateway.globalcors.cors-configurations.[/v1.0/**].allowed-origins = https://v.example
+spring.cloud.gateway.globalcors.corsConfigurations[/**].allowedOrigins[1]:https\\://b.example
+spring.cloud.gateway.globalcors.corsConfigurations[/**].allowedOrigins[0]=https://a.example
+spring.cloud.gateway.globalcors.cors-configurations.[/**].allowed-methods GET, \\
+    P\\u0055T
+spring.cloud.gateway.globalcors.cors-configurations.[/**].max-age=30m
+spring.cloud.gateway.globalcors.cors-configurations.[/**].allow-credentials=true
+spring.cloud.gateway.routes[0].id=admin
+spring.cloud.gateway.routes[0].predicates[0]=Path=/admin/**
+spring.cloud.gateway.routes[0].metadata.cors.allowedOrigins=https://admin.example
+#---
+spring.config.activate.on-profile=prod
+spring.cloud.gateway.globalcors.cors-configurations.[/v1.0/**].max-age=60
+";
+    let yaml = format!(
+        "{ROOT}:\n  '[/v1.0/**]': {{allowed-origins: ['https://v.example']}}\n  \
+         '[/**]': {{allowed-origins: ['https://a.example', 'https://b.example'], allowed-methods: [GET, PUT], max-age: 30m, allow-credentials: true}}\n\
+         spring.cloud.gateway.routes:\n- {{id: admin, predicates: ['Path=/admin/**'], metadata: {{cors: {{allowedOrigins: 'https://admin.example'}}}}}}\n\
+         ---\nspring.config.activate.on-profile: prod\n{ROOT}.[/v1.0/**].max-age: 60\n"
+    );
+    for arguments in [&["spring"][..], &["spring", "--profile", "prod"]] {
+        let (policy, said) =
+            importing::import(arguments, &[("application.properties", properties)]);
+        let (want, _) = importing::import(arguments, &[("application.yaml", &yaml)]);
+        assert!(want.contains("https://admin.example") && want.contains("https://v.example"));
+        assert_eq!(policy.replace(".properties", ".yaml"), want, "{said}");
+    }
+    let (policy, said) = importing::import(&["spring"], &[("application.properties", "a.b=c\n")]);
+    assert!(policy.is_empty() && said.contains("it has no spring.cloud.gateway"), "{said}");
 }

@@ -300,6 +300,8 @@ pub(crate) fn leave_alone(all: &mut Vec<Settings>, hosts: &[Host]) {
             .filter_map(|it| it.strip_prefix('*'))
             .map(str::to_ascii_lowercase)
             .collect();
+        let same = settings.same_host_apart(&lower, hosts);
+        settings.notes.extend(same);
         if broad.is_empty() && !settings.hostnames.is_empty() {
             continue;
         }
@@ -323,17 +325,20 @@ pub(crate) fn leave_alone(all: &mut Vec<Settings>, hosts: &[Host]) {
             }
         }
         apart.retain(|(key, _)| !taken.contains(key));
-        settings.notes.extend(apart.into_iter().map(|((_, host), place)| {
-            let text = format!(
-                "the host `{host}` has other settings at another gateway, class or port, and a policy has none of these: it covers both"
-            );
-            Note::remark("", place, text)
-        }));
+        settings.notes.extend(apart.into_iter().map(|((_, host), place)| apart_note(&host, place)));
         if !alone.is_empty() {
             exceptions.push(settings.exception(alone));
         }
     }
     all.extend(exceptions);
+}
+
+/// The remark on a host that a different listener serves too.
+fn apart_note(host: &str, place: &str) -> Note {
+    let text = format!(
+        "the host `{host}` has other settings at another gateway, class or port, and a policy has none of these: it covers both"
+    );
+    Note::remark("", place, text)
 }
 
 /// Whether a host, or a pattern of hosts, is below `*` and this rest of a pattern.
@@ -401,6 +406,16 @@ impl Settings {
         let conditions = Conditions { authority, ..Conditions::default() };
         let path = self.paths.first().cloned().unwrap_or_else(|| "/orders".to_owned());
         self.elsewhere.push(Elsewhere { conditions, path, layer: None });
+    }
+
+    /// The remarks on its own hosts that have no CORS at listeners which do not serve it.
+    fn same_host_apart(&self, lower: &[String], hosts: &[Host]) -> Vec<Note> {
+        let others = lower.iter().zip(hosts).filter(|(host, other)| {
+            !other.has_cors
+                && !Listener::meet(&self.listeners, &other.listeners)
+                && self.hostnames.iter().any(|own| own.eq_ignore_ascii_case(host))
+        });
+        others.map(|(host, other)| apart_note(host, &other.place)).collect()
     }
 
     /// The settings of a policy that leaves hosts alone.

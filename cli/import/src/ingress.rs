@@ -171,8 +171,10 @@ impl Ingress<'_> {
         } else {
             self.parts(layer.as_ref(), hosts, &mut notes)
         };
-        if layer.is_some() && self.annotation("rewrite-target").is_some() {
-            notes.push(blocks::rewritten(&self.place));
+        if layer.is_some() {
+            let is_rewritten = self.annotation("rewrite-target").is_some();
+            notes.extend(is_rewritten.then(|| blocks::rewritten(&self.place)));
+            notes.extend(self.authentication());
         }
         Some(Object {
             product: PRODUCT,
@@ -267,6 +269,19 @@ impl Ingress<'_> {
             }
         }
         parts
+    }
+
+    /// Remarks on the authentication, which the annotations of CORS come before.
+    fn authentication(&self) -> impl Iterator<Item = Note> {
+        let names = ["auth-url", "auth-type"].into_iter();
+        names.filter(move |name| self.annotation(name).is_some()).map(move |name| {
+            let text = format!(
+                "`{name}` asks for credentials, which preflights do not carry: ingress-nginx answers preflights before it by these annotations, \
+                 and without them it refuses preflights before the policy's filter: leave these paths to the annotations, with a rule and `mode: \"Off\"` \
+                 here, or move the authentication behind the filter"
+            );
+            Note::decide("", &self.place, text)
+        })
     }
 
     /// Remarks on headers of CORS in snippets, which are nginx's own directives.

@@ -68,7 +68,7 @@ pub enum Source {
     Envoy,
     /// Envoy Gateway: `cors` of a `SecurityPolicy`.
     EnvoyGateway,
-    /// Spring Cloud Gateway: `globalcors` of `application.yaml`.
+    /// Spring Cloud Gateway: `globalcors` of `application.yaml` or `application.properties`.
     Spring,
     /// Express: the options of the package `cors`, as JSON.
     Express,

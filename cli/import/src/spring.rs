@@ -1,5 +1,6 @@
-//! Spring Cloud Gateway: `globalcors` and the `metadata.cors` of routes in `application.yaml`.
+//! Spring Cloud Gateway: `globalcors` and the `metadata.cors` of routes in `application.yaml` and `application.properties`.
 
+mod properties;
 mod sources;
 
 use serde_json::Value;
@@ -7,7 +8,9 @@ use serde_json::Value;
 use crate::blocks;
 use crate::envoy::{rule, unread};
 use crate::expression::Anchor;
-use crate::fields::{headers_of_cors, seconds, split, text, texts, truth};
+use crate::fields::{
+    headers_of_cors, names_header_of_cors, seconds, shortened, split, text, texts, truth,
+};
 use crate::layer::{Comparison, Habits, Layer, Names, OriginRule, Own, PlainOptions, Vary};
 use crate::matches::NoPrefix;
 use crate::settings::{Block, BlockPath, Conditions, Elsewhere, Failure, Note, Settings};
@@ -18,6 +21,8 @@ const PRODUCT: &str = "Spring Cloud Gateway 5.0.4";
 /// The places of the settings, in the order of the releases.
 const ROOTS: [&str; 3] =
     ["/spring/cloud/gateway/server/webflux", "/spring/cloud/gateway", "/spring/cloud/gateway/mvc"];
+/// The filter that removes lines which are there twice.
+const DEDUPE: &str = "DedupeResponseHeader";
 /// The settings of other parts of an application.
 const OTHERS: [(&str, &str); 2] = [
     ("/management/endpoints/web/cors", "management.endpoints.web.cors"),
@@ -106,8 +111,11 @@ pub(crate) fn read(files: &[SourceFile], options: &Options) -> Result<Vec<Settin
             notes.push(Note::decide("", &place, text));
         }
     }
-    let gateway = all.pointer("/spring/cloud/gateway");
-    notes.extend(gateway.and_then(|gateway| headers_of_cors(gateway, &place)));
+    let mut gateway = all.pointer("/spring/cloud/gateway").cloned().unwrap_or_default();
+    let mut dedupes = Vec::new();
+    take_dedupes(&mut gateway, &mut dedupes);
+    notes.extend(dedupes.iter().map(|written| deduped(written, &place)));
+    notes.extend(headers_of_cors(&gateway, &place));
     if blocks.is_empty() {
         let missing = "it has no spring.cloud.gateway.globalcors.cors-configurations";
         let mut text: Vec<&str> = notes.iter().map(|note| note.text.as_str()).collect();
@@ -124,6 +132,38 @@ pub(crate) fn read(files: &[SourceFile], options: &Options) -> Result<Vec<Settin
 fn hidden(pattern: &str, place: &str) -> Note {
     let text = format!(
         "`{pattern}` is left out: a pattern before it matches all its paths, and Spring takes the first that matches"
+    );
+    Note::remark("", place, text)
+}
+
+/// Takes out the filters that remove all but one of several lines of a header.
+fn take_dedupes(value: &mut Value, taken: &mut Vec<String>) {
+    match value {
+        Value::Array(items) => items.retain_mut(|item| {
+            let written = match &*item {
+                Value::String(short) => short.clone(),
+                item => item.to_string(),
+            };
+            let name = text(item, "/name").unwrap_or(&written);
+            let is_taken = name.trim_start().starts_with(DEDUPE) && names_header_of_cors(&written);
+            if is_taken {
+                taken.push(written);
+            } else {
+                take_dedupes(item, taken);
+            }
+            !is_taken
+        }),
+        Value::Object(fields) => fields.values_mut().for_each(|value| take_dedupes(value, taken)),
+        _ => {}
+    }
+}
+
+/// The remark on such a filter.
+fn deduped(written: &str, place: &str) -> Note {
+    let text = format!(
+        "`{}` keeps one of the lines that the gateway and an application both set, and the report has the answers without it: the policy replaces the \
+         application's lines, so remove the filter with these settings",
+        shortened(written)
     );
     Note::remark("", place, text)
 }

@@ -9,7 +9,8 @@ use crate::report::{Effect, Report};
 pub(super) fn write(report: &Report) -> String {
     let Report { from, policy, requests, classes, cases } = report;
     let equal = cases.iter().filter(|case| case.differences.is_empty()).count();
-    let mut text = format!("# Difference report: {from} and the policy `{}`\n\n", one_line(policy));
+    let mut text =
+        format!("# Difference report: {} and the policy {}\n\n", one_line(from), code_span(policy));
     let _ = writeln!(
         text,
         "{requests} requests at the boundaries of the settings were judged by both, as a browser judges the answers: {equal} alike.\n"
@@ -28,11 +29,8 @@ pub(super) fn write(report: &Report) -> String {
         text.push_str("|---|---|---|---|---|\n");
         let mut reasons: Vec<&str> = Vec::new();
         for class in of_effect {
-            let witness: Vec<String> = class
-                .witness
-                .iter()
-                .map(|line| format!("`{}`", one_line(line).replace('|', "\\|")))
-                .collect();
+            let witness: Vec<String> =
+                class.witness.iter().map(|line| code_span(line).replace('|', "\\|")).collect();
             let at = reasons.iter().position(|why| *why == class.why).unwrap_or_else(|| {
                 reasons.push(class.why);
                 reasons.len().saturating_sub(1)
@@ -57,4 +55,14 @@ pub(super) fn write(report: &Report) -> String {
     text.truncate(text.trim_end().len());
     text.push('\n');
     text
+}
+
+/// A text as code, between more backticks than stand next to each other in it (`CommonMark`, "Code spans").
+fn code_span(text: &str) -> String {
+    let text = one_line(text);
+    let inside = text.split(|c: char| c != '`').map(str::len).max().unwrap_or_default();
+    let fence = "`".repeat(inside.saturating_add(1));
+    // A space at both ends is no part of the text.
+    let space = if inside == 0 { "" } else { " " };
+    format!("{fence}{space}{text}{space}{fence}")
 }

@@ -60,6 +60,11 @@ const ELSEWHERE_LOST: &str = "The settings have a match for the request that no 
 const ELSEWHERE_WIDER: &str = "The settings answer the request without these origins, which no rule says; a comment in the policy names \
      the match or the host: write its paths as rules with `mode: \"Off\"`, or list the hosts in `hostnames`.";
 
+/// Whether the old system shared the response with every origin: no part of one was compared.
+fn is_for_all(case: &Case) -> bool {
+    case.old.response.header("access-control-allow-origin").as_deref() == Some(b"*")
+}
+
 // === impl Why ===
 
 impl Why {
@@ -105,13 +110,18 @@ impl Why {
             Aspect::Application if case.exchange.is_preflight() => Self::PreflightAnswered,
             Aspect::Application => Self::Rejected,
             Aspect::Preflight | Aspect::Response if new.access < old.access => {
-                Self::of_loss(probe, old.access, new.access, outcome)
+                Self::of_loss(probe, case, [old.access, new.access], outcome)
             }
             Aspect::Preflight | Aspect::Response => Self::of_gain(probe, case),
         }
     }
 
-    fn of_loss(probe: &Probe, old: Access, new: Access, outcome: Option<Outcome>) -> Self {
+    fn of_loss(
+        probe: &Probe,
+        case: &Case,
+        [old, new]: [Access; 2],
+        outcome: Option<Outcome>,
+    ) -> Self {
         if probe.application == Application::Own {
             return Self::OwnHeader;
         }
@@ -125,7 +135,7 @@ impl Why {
                 Self::NullWithCredentials
             }
             (Some(Refusal::NullOrigin), _) => Self::Null,
-            (Some(Refusal::Origin), _) if probe.is_meant => Self::LeftOut,
+            (Some(Refusal::Origin), _) if probe.is_meant || is_for_all(case) => Self::LeftOut,
             (Some(Refusal::Origin), Relation::BeyondPort) => Self::BeyondPort,
             (Some(Refusal::Origin), _) => Self::BeyondName,
             (Some(Refusal::Method), _) => Self::Method,

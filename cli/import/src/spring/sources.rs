@@ -3,6 +3,7 @@
 use granit_parser::{Event, Parser};
 use serde_json::{Map, Value};
 
+use super::properties;
 use crate::fields::{documents, text, texts};
 use crate::settings::{Failure, Note};
 use crate::{Options, SourceFile};
@@ -26,8 +27,20 @@ pub(super) fn active(
     options: &Options,
     notes: &mut Vec<Note>,
 ) -> Result<Vec<Document>, Failure> {
+    if let Some(written) = options.profiles.iter().find(|profile| !is_name(profile)) {
+        let text = format!(
+            "--profile has `{written}`: write the name of one active profile, and repeat it for several"
+        );
+        return Err(Failure::unreadable("", text));
+    }
     let mut all = Vec::new();
     for file in files {
+        if file.name.ends_with(".properties") {
+            all.extend(properties::documents(&file.text).into_iter().map(|(value, scalars)| {
+                Document { file: file.name.clone(), value: canonical(value, false), scalars }
+            }));
+            continue;
+        }
         let values = documents(std::slice::from_ref(file))?;
         let scalars = scalars(&file.text);
         let are_aligned = scalars.len() == values.len();
@@ -246,13 +259,20 @@ impl Document {
         let is_unread = is_any.clone().any(|holds| holds.is_none());
         let again = if is_unread {
             "write what it means".to_owned()
-        } else {
+        } else if is_name(&expression) {
             format!("import again with --profile {expression}, if it is in force")
+        } else {
+            "import again with --profile NAME for each active profile, if it is in force".to_owned()
         };
         let text = format!("the document for the profile `{expression}` is left out: {again}");
         notes.extend(says_cors.then(|| Note::decide("", place, text)));
         false
     }
+}
+
+/// Whether a text is the name of one profile, and no expression or list.
+fn is_name(text: &str) -> bool {
+    !text.trim().is_empty() && !text.contains(['!', '&', '|', '(', ')', ','])
 }
 
 /// Whether a profile expression holds; absent: it has parentheses, which are not read.
