@@ -1,4 +1,4 @@
-//! The native module: its sources, the Envoys that load it, and what an Envoy does that cannot, or after a panic.
+//! The native module: the sources of both shells, the Envoys that load it, and what an Envoy does that cannot, or after a panic.
 
 use std::fs;
 use std::io::Write as _;
@@ -19,21 +19,27 @@ const HOST: &str = "shop.native.test";
 const LOADED_BY: [&str; 3] = ["1.38.3", "1.39.3", "1.40.0"];
 
 #[test]
-fn unsafe_code_is_in_two_files_each_place_with_its_reason() {
-    let sources = paths::root().join("filter/native/src");
-    for entry in fs::read_dir(&sources).unwrap() {
+fn unsafe_code_is_in_three_files_each_place_with_its_reason() {
+    let shells = [("filter/native", &["abi.rs", "convert.rs"][..]), ("filter/wasm", &["abi.rs"])];
+    for (shell, files) in shells {
+        only_these_are_unsafe(&paths::root().join(shell), files);
+    }
+}
+
+fn only_these_are_unsafe(shell: &Path, files: &[&str]) {
+    for entry in fs::read_dir(shell.join("src")).unwrap() {
         let file = entry.unwrap().path();
         let text = fs::read_to_string(&file).unwrap();
         let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
         let places = code.filter(|line| line.contains("unsafe") && !line.contains("unsafe_code"));
-        let allowed = ["abi.rs", "convert.rs"].iter().any(|name| file.ends_with(name));
+        let allowed = files.iter().any(|name| file.ends_with(name));
         assert!(allowed || places.count() == 0, "{}", file.display());
     }
-    let manifest = |name: &str| -> toml::Table {
-        fs::read_to_string(paths::root().join(name)).unwrap().parse().unwrap()
+    let manifest = |folder: &Path| -> toml::Table {
+        fs::read_to_string(folder.join("Cargo.toml")).unwrap().parse().unwrap()
     };
-    let (native, workspace) = (manifest("filter/native/Cargo.toml"), manifest("Cargo.toml"));
-    let (own, of_all) = (&native["lints"], &workspace["workspace"]["lints"]);
+    let (manifest, workspace) = (manifest(shell), manifest(&paths::root()));
+    let (own, of_all) = (&manifest["lints"], &workspace["workspace"]["lints"]);
     assert_eq!(own["rust"]["unsafe_code"].as_str(), Some("deny"));
     assert_eq!(own["clippy"]["undocumented_unsafe_blocks"].as_str(), Some("deny"));
     // All others are those of the workspace.

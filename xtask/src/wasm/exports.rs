@@ -7,12 +7,11 @@ use anyhow::{Result, bail};
 use walrus::Module;
 
 /// The exports that stay.
-pub(super) const KEPT: [&str; 11] = [
+pub(super) const KEPT: [&str; 10] = [
     "memory",
     "_initialize",
     "proxy_abi_version_0_2_1",
     "proxy_on_memory_allocate",
-    "proxy_on_vm_start",
     "proxy_on_configure",
     "proxy_on_tick",
     "proxy_on_context_create",
