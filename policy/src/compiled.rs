@@ -73,7 +73,8 @@ pub struct RuleSet {
     pub(crate) disallowed_requests: DisallowedRequests,
     // INVARIANT: sorted, unique.
     pub(crate) trusted_origins: Vec<OriginPattern>,
-    pub(crate) trusted: OriginSet,
+    /// `None`: no origin is trusted.
+    pub(crate) trusted: Option<Box<OriginSet>>,
     /// Whether allowed actual requests are forwarded without their `Origin`.
     pub(crate) removes_origin: bool,
 }
@@ -100,8 +101,8 @@ pub(crate) struct NameSet {
     pub(crate) adds_requested: bool,
     /// Empty: not sent.
     pub(crate) joined: Vec<u8>,
-    /// Empty where `joined` has few names.
-    named: HashIndex<()>,
+    /// `None` where `joined` has few names.
+    named: Option<Box<HashIndex<()>>>,
 }
 
 // === impl Compiled ===
@@ -249,7 +250,8 @@ impl RuleSet {
         disallowed_requests: DisallowedRequests,
         trusted_origins: Vec<OriginPattern>,
     ) -> Self {
-        let trusted = OriginSet::new(&trusted_origins, &[]);
+        let trusted =
+            (!trusted_origins.is_empty()).then(|| Box::new(OriginSet::new(&trusted_origins, &[])));
         Self {
             settings,
             path,
@@ -340,7 +342,7 @@ impl NameSet {
         } else if any {
             join(&mut joined, "*");
         }
-        Self { any, adds_requested, joined, named: HashIndex::default() }
+        Self { any, adds_requested, joined, named: None }
     }
 
     /// Adds a name that is not a usual one.
@@ -352,25 +354,33 @@ impl NameSet {
 
     /// Makes the look-up table of many names.
     fn index(&mut self) {
-        if list_elements(&self.joined).nth(FEW).is_some() {
+        // Each of them takes three bytes at least with what is between them.
+        let may_be_many = self.joined.len() > 3 * FEW;
+        if may_be_many && list_elements(&self.joined).nth(FEW).is_some() {
+            let named = self.named.get_or_insert_default();
             for name in list_elements(&self.joined) {
-                self.named.entry(name, || ());
+                named.entry(name, || ());
             }
         }
     }
 
     /// Returns whether `name`, which is not empty, is listed.
     pub(crate) fn names(&self, name: &[u8]) -> bool {
-        if self.named.is_empty() {
-            return list_elements(&self.joined).any(|listed| listed == name);
+        match &self.named {
+            None => list_elements(&self.joined).any(|listed| listed == name),
+            Some(named) => named.get(name).is_some(),
         }
-        self.named.get(name).is_some()
     }
 }
 
+/// As long as most lists are: a list that grows with each of its elements is copied again and again.
+const USUAL_LIST_LEN: usize = 24;
+
 /// Adds an element to a list-based field value.
 fn join(list: &mut Vec<u8>, element: &str) {
-    if !list.is_empty() {
+    if list.is_empty() {
+        list.reserve(USUAL_LIST_LEN);
+    } else {
         list.extend_from_slice(b", ");
     }
     list.extend_from_slice(element.as_bytes());

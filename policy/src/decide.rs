@@ -210,10 +210,11 @@ fn header_passes(cors: &CompiledCors, name: &[u8]) -> bool {
 }
 
 fn is_trusted(selection: &Selection<'_>, origin: &OriginHeader<'_>) -> bool {
+    let Some(trusted) = &selection.rule_set.trusted else { return false };
     match origin {
         _ if selection.ambiguous => false,
-        OriginHeader::Tuple(origin) => selection.rule_set.trusted.accepts(origin),
-        OriginHeader::Null => selection.rule_set.trusted.accepts_null(),
+        OriginHeader::Tuple(origin) => trusted.accepts(origin),
+        OriginHeader::Null => trusted.accepts_null(),
         OriginHeader::Malformed => false,
     }
 }

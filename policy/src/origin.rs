@@ -242,6 +242,21 @@ pub(crate) fn split_port(authority: &str) -> Option<(&str, Option<&str>)> {
     Some((host, rest.strip_prefix(':')))
 }
 
+/// Returns whether `host` is a name as most are written, in its normal form: each label begins with a lower-case letter. A look at
+/// each byte of such a name is all that reading it takes.
+pub(crate) fn is_usual_name(host: &str) -> bool {
+    let mut begins = true;
+    for byte in host.bytes() {
+        begins = match byte {
+            b'a'..=b'z' => false,
+            b'0'..=b'9' | b'-' | b'_' if !begins => false,
+            b'.' if !begins => true,
+            _ => return false,
+        };
+    }
+    !begins && host.len() <= MAX_HOST_LEN
+}
+
 /// Parses a decimal port, `1` to `65535`, without leading zeros.
 pub(crate) fn parse_port(digits: &[u8]) -> Option<u16> {
     if digits.is_empty() || digits.first() == Some(&b'0') {

@@ -18,6 +18,13 @@ pub(crate) struct OriginSet {
     /// Origins without a star, in their normal form. Each is one that a browser writes, so a request whose bytes are among them needs
     /// no parsing.
     exact: HashIndex<()>,
+    /// Most lists have none.
+    patterns: Option<Box<Patterns>>,
+}
+
+/// What accepts origins that are not listed.
+#[derive(Clone, Debug, Default)]
+struct Patterns {
     /// Hosts without a star that have any port, by `scheme://host`.
     any_port: HashIndex<()>,
     /// Hosts with a star, by scheme.
@@ -71,7 +78,11 @@ struct Ports {
 
 impl OriginSet {
     pub(crate) fn new(patterns: &[OriginPattern], regexes: &[OriginRegex]) -> Self {
-        let mut set = Self { regexes: regexes.to_vec(), ..Self::default() };
+        let mut set = Self::default();
+        if !regexes.is_empty() {
+            let patterns = Patterns { regexes: regexes.to_vec(), ..Patterns::default() };
+            set.patterns = Some(Box::new(patterns));
+        }
         for pattern in patterns {
             match pattern {
                 OriginPattern::Any => set.any = true,
@@ -109,46 +120,57 @@ impl OriginSet {
 
     /// The same of an origin that is not listed as it is.
     pub(crate) fn accepts_unlisted(&self, origin: &Origin<'_>) -> bool {
-        let raw = origin.as_bytes();
         self.any
-            || self.accepts_any_port(raw, origin)
-            || origin.has_upper_case() && self.accepts_lower(raw, origin)
-            || self.accepts_wildcard(origin)
-            || !self.regexes.is_empty() && self.accepts_regex(origin.as_str())
-    }
-
-    fn accepts_any_port(&self, raw: &[u8], origin: &Origin<'_>) -> bool {
-        let host = raw.get(..origin.len_without_port()).unwrap_or_default();
-        self.any_port.get(host).is_some()
+            || origin.has_upper_case() && self.accepts_lower(origin)
+            || self.patterns.as_ref().is_some_and(|patterns| patterns.accepts(origin))
     }
 
     /// Opaque hosts compare case-insensitively: looks up the pattern's normal form.
     #[cold]
-    fn accepts_lower(&self, raw: &[u8], origin: &Origin<'_>) -> bool {
+    fn accepts_lower(&self, origin: &Origin<'_>) -> bool {
         let mut lower = [0; MAX_ORIGIN_LEN];
-        let lower = to_lower(raw, &mut lower);
-        self.listed(lower).is_some() || self.accepts_any_port(lower, origin)
-    }
-
-    fn accepts_regex(&self, origin: &str) -> bool {
-        self.regexes.iter().any(|regex| regex.accepts(origin))
-    }
-
-    fn accepts_wildcard(&self, origin: &Origin<'_>) -> bool {
-        self.wildcards.get(origin.scheme().as_bytes()).is_some_and(|set| set.accepts(origin))
+        let lower = to_lower(origin.as_bytes(), &mut lower);
+        self.listed(lower).is_some()
+            || self.patterns.as_ref().is_some_and(|patterns| patterns.any_port(lower, origin))
     }
 
     fn insert(&mut self, pattern: &TuplePattern) {
+        let port = match pattern.port() {
+            PortPattern::Number(_) => pattern.port().to_string(),
+            PortPattern::Default | PortPattern::Any => String::new(),
+        };
+        match (pattern.host(), pattern.port()) {
+            (HostShape::Exact(host), PortPattern::Default | PortPattern::Number(_)) => {
+                let parts = [pattern.scheme(), "://", host, &port].map(str::as_bytes);
+                self.exact.entry_of(&parts, || ());
+            }
+            _ => self.patterns.get_or_insert_default().insert(pattern),
+        }
+    }
+}
+
+// === impl Patterns ===
+
+impl Patterns {
+    fn insert(&mut self, pattern: &TuplePattern) {
         let scheme = pattern.scheme();
         if let HostShape::Exact(host) = pattern.host() {
-            let (index, port) = match pattern.port() {
-                PortPattern::Any => (&mut self.any_port, String::new()),
-                port => (&mut self.exact, port.to_string()),
-            };
-            index.entry_of(&[scheme, "://", host, &port].map(str::as_bytes), || ());
+            self.any_port.entry_of(&[scheme, "://", host].map(str::as_bytes), || ());
         } else if let Some(set) = self.wildcards.entry(scheme.as_bytes(), Wildcards::default) {
             set.insert(pattern.host(), pattern.port());
         }
+    }
+
+    fn accepts(&self, origin: &Origin<'_>) -> bool {
+        self.any_port(origin.as_bytes(), origin)
+            || self.wildcards.get(origin.scheme().as_bytes()).is_some_and(|set| set.accepts(origin))
+            || self.regexes.iter().any(|regex| regex.accepts(origin.as_str()))
+    }
+
+    /// Returns whether the host of `raw`, which is `origin` in some case, has any port.
+    fn any_port(&self, raw: &[u8], origin: &Origin<'_>) -> bool {
+        let host = raw.get(..origin.len_without_port()).unwrap_or_default();
+        self.any_port.get(host).is_some()
     }
 }
 
@@ -438,7 +460,7 @@ mod tests {
             .map(|raw| OriginPattern::parse(&raw).unwrap().pattern)
             .collect();
         let set = OriginSet::new(&blocks, &[]);
-        let http = set.wildcards.get(b"http").unwrap();
+        let http = set.patterns.as_ref().unwrap().wildcards.get(b"http").unwrap();
         assert_eq!((http.ipv4.len(), http.ipv6.len()), (2, 1));
         for (origin, want) in [
             ("http://10.255.1.1", true),

@@ -8,8 +8,8 @@ use std::net::IpAddr;
 
 use crate::limits::{MAX_HOST_LEN, MAX_LABEL_LEN};
 use crate::origin::{
-    Ipv6Text, default_port, ends_in_number, is_http, is_scheme, parse_ipv4, parse_ipv6, parse_port,
-    split_port, split_scheme,
+    Ipv6Text, default_port, ends_in_number, is_http, is_scheme, is_usual_name, parse_ipv4,
+    parse_ipv6, parse_port, split_port, split_scheme,
 };
 use crate::pattern::cidr::{Cidr, split_cidr};
 
@@ -150,7 +150,10 @@ impl OriginPattern {
             "" => return Err(InvalidOrigin::Empty),
             "*" => Self::Any,
             "null" => Self::Null,
-            _ => Self::Tuple(TuplePattern::parse(raw)?),
+            _ => Self::Tuple(match TuplePattern::usual(raw) {
+                Some(usual) => usual,
+                None => TuplePattern::parse(raw)?,
+            }),
         })
     }
 
@@ -176,6 +179,16 @@ impl fmt::Display for OriginPattern {
 // === impl TuplePattern ===
 
 impl TuplePattern {
+    /// The pattern of an origin without a port whose host is a usual name.
+    fn usual(raw: &str) -> Option<Self> {
+        let (scheme, host) = match raw.strip_prefix("https://") {
+            Some(host) => ("https", host),
+            None => ("http", raw.strip_prefix("http://")?),
+        };
+        let host = is_usual_name(host).then(|| HostShape::Exact(host.to_owned()))?;
+        Some(Self { scheme: Cow::Borrowed(scheme), host, port: PortPattern::Default })
+    }
+
     fn parse(raw: &str) -> Result<Self, InvalidOrigin> {
         let is_graphic = raw.bytes().all(|byte| byte.is_ascii_graphic());
         if !is_graphic && raw.chars().any(|c| c.is_whitespace() || c.is_control()) {
@@ -442,6 +455,7 @@ impl fmt::Display for PortPattern {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scope::HostPattern;
 
     #[test]
     fn every_form_parses_and_prints_in_its_normal_form() {
@@ -492,6 +506,27 @@ mod tests {
 
     fn block(address: &str, prefix: u8) -> Cidr {
         Cidr::around(address.parse().unwrap(), prefix).unwrap()
+    }
+
+    #[test]
+    fn a_usual_origin_is_read_as_every_other() {
+        const PIECES: [&str; 10] = ["a", "z1", "0", "-", "_", ".", "*", ":", "A", "0x"];
+        let mut hosts = vec![String::new()];
+        for _ in 0..4 {
+            let longer = |host: &String| PIECES.map(|piece| format!("{host}{piece}"));
+            hosts = hosts.iter().flat_map(longer).collect();
+            for host in &hosts {
+                let raw = format!("http://{host}");
+                let usual = TuplePattern::usual(&raw);
+                assert!(usual.is_none_or(|usual| TuplePattern::parse(&raw) == Ok(usual)), "{raw}");
+                let exact = HostPattern::Exact(host.clone());
+                assert!(!is_usual_name(host) || HostPattern::read(host) == Ok(exact), "{host}");
+            }
+        }
+        assert_eq!(
+            TuplePattern::usual("https://a.example").map(|a| a.to_string()).as_deref(),
+            Some("https://a.example")
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::draft::PathType;
 use crate::limits::{MAX_HOST_LEN, MAX_RULE_PATH_LEN};
-use crate::origin::{Ipv6Text, split_scheme};
+use crate::origin::{Ipv6Text, is_usual_name, split_scheme};
 use crate::{path, path_syntax};
 
 /// One entry of `hostnames` (Gateway API, `Hostname`).
@@ -75,6 +75,14 @@ impl HostPattern {
         if raw == "*" {
             return Ok(Self::Any);
         }
+        if is_usual_name(raw) {
+            return Ok(Self::Exact(raw.to_owned()));
+        }
+        Self::read(raw)
+    }
+
+    /// [`HostPattern::parse`] of what is no usual name.
+    pub(crate) fn read(raw: &str) -> Result<Self, InvalidHost> {
         if split_scheme(raw).is_some() {
             return Err(InvalidHost::Scheme);
         }

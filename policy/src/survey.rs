@@ -108,6 +108,6 @@ impl<'c> Selected<'c> {
     /// Returns whether `origin` is trusted.
     #[must_use]
     pub fn trusts(&self, origin: &Origin<'_>) -> bool {
-        self.rule_set.trusted.accepts(origin)
+        self.rule_set.trusted.as_ref().is_some_and(|trusted| trusted.accepts(origin))
     }
 }

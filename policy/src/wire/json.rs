@@ -12,6 +12,9 @@ use crate::wire::DecodeError;
 /// Deepest nesting of lists and objects; the wire needs less than half of it.
 const MAX_DEPTH: u32 = 16;
 
+/// The bytes of a text for each of its nodes, about: reserved nodes need no copies of a list that grows.
+const BYTES_PER_NODE: usize = 7;
+
 /// A document: each value is followed by the values inside it, and each of an object by its name.
 #[derive(Debug, PartialEq)]
 pub(super) struct Document<'d>(Vec<Node<'d>>);
@@ -41,11 +44,13 @@ enum Value<'d> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Json<'n>(&'n [Node<'n>]);
 
-/// A JSON object whose fields are taken out one by one, so that what is left is unknown.
+/// A JSON object whose fields are taken out one by one, so that what is left is unknown. One that has its fields in the order in
+/// which they are taken is read in one pass.
 #[derive(Debug, Default)]
 pub(super) struct Object<'n> {
+    /// The fields that are left, and those taken behind one that is left.
     nodes: &'n [Node<'n>],
-    /// A bit for each of the first fields; an object of the wire has fewer than there are bits.
+    /// A bit for each of the first fields in `nodes`; an object of the wire has fewer than there are bits.
     taken: u64,
 }
 
@@ -74,7 +79,8 @@ impl<'d> Document<'d> {
         }
         let text = std::str::from_utf8(bytes);
         let text = text.map_err(|error| DecodeError::json(bytes, error.valid_up_to()))?;
-        let mut reader = Reader { text, at: 0, nodes: Vec::new() };
+        let nodes = Vec::with_capacity(bytes.len() / BYTES_PER_NODE);
+        let mut reader = Reader { text, at: 0, nodes };
         match reader.document() {
             Some(()) => Ok(Self(reader.nodes)),
             None => Err(DecodeError::json(bytes, reader.at)),
@@ -134,23 +140,28 @@ impl<'n> Object<'n> {
 
     /// Nothing may be left: an older reader must not overlook what a newer writer meant.
     pub(super) fn finish(mut self) -> Result<(), DecodeError> {
-        match self.take_where(|_| true) {
+        match self.take_first(None) {
             None => Ok(()),
             Some((name, _)) => Err(DecodeError::value(name, "unknown, or there twice")),
         }
     }
 
     fn take(&mut self, name: &str) -> Option<Json<'n>> {
-        self.take_where(|field| field == name).map(|(_, value)| value)
+        self.take_first(Some(name)).map(|(_, value)| value)
     }
 
-    /// Takes the first field that is left of those whose name is a certain one.
-    fn take_where(&mut self, is_it: impl Fn(&str) -> bool) -> Option<(&'n str, Json<'n>)> {
+    /// Takes the first field that is left, of those with a certain name if one is given.
+    fn take_first(&mut self, name: Option<&str>) -> Option<(&'n str, Json<'n>)> {
         let mut bit = 1;
-        for (field, value) in self.fields() {
+        let mut fields = self.fields();
+        while let Some((field, value)) = fields.next() {
             // No bit is left for a field beyond: it is never taken.
-            if self.taken & bit == 0 && is_it(field) {
+            if self.taken & bit == 0 && name.is_none_or(|name| name == field) {
                 self.taken |= bit;
+                if bit == 1 {
+                    self.nodes = fields.0.0;
+                    self.taken >>= 1;
+                }
                 return Some((field, value));
             }
             bit <<= 1;
@@ -201,7 +212,10 @@ impl<'n> Iterator for Fields<'n> {
     type Item = (&'n str, Json<'n>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let name = self.0.next()?.as_text().ok()?;
+        let (Node { value: Value::Text(name), .. }, rest) = self.0.0.split_first()? else {
+            return None;
+        };
+        self.0.0 = rest;
         Some((name, self.0.next()?))
     }
 }
@@ -267,12 +281,17 @@ impl<'d> Reader<'d> {
             self.step();
         }
         self.skip_space();
-        if self.expect(end).is_some() {
-            return Some(false);
-        }
-        if !first {
-            self.expect(b',')?;
-            self.skip_space();
+        match self.peek()? {
+            byte if byte == end => {
+                self.step();
+                return Some(false);
+            }
+            b',' if !first => {
+                self.step();
+                self.skip_space();
+            }
+            _ if first => {}
+            _ => return None,
         }
         Some(true)
     }
@@ -320,25 +339,36 @@ impl<'d> Reader<'d> {
 
     fn string(&mut self) -> Option<()> {
         self.expect(b'"')?;
-        let mut read = Cow::Borrowed("");
-        loop {
-            let rest = self.text.get(self.at..)?;
-            let is_special = |byte| matches!(byte, b'"' | b'\\' | 0..0x20);
-            let end = rest.bytes().position(is_special).unwrap_or(rest.len());
-            let piece = rest.get(..end)?;
-            self.at = self.at.saturating_add(end);
-            if read.is_empty() {
-                read = Cow::Borrowed(piece);
-            } else {
-                read.to_mut().push_str(piece);
-            }
-            if self.expect(b'"').is_some() {
-                self.push(Value::Text(read));
-                return Some(());
-            }
+        let piece = self.plain()?;
+        let mut read = Cow::Borrowed(piece);
+        while self.expect(b'"').is_none() {
             self.expect(b'\\')?;
-            read.to_mut().push(self.escaped()?);
+            let escaped = self.escaped()?;
+            read.to_mut().push(escaped);
+            let piece = self.plain()?;
+            read.to_mut().push_str(piece);
         }
+        self.push(Value::Text(read));
+        Some(())
+    }
+
+    /// Steps over all that stands for itself in a string.
+    fn plain(&mut self) -> Option<&'d str> {
+        let begin = self.at;
+        let (words, _) = self.text.as_bytes().get(begin..)?.as_chunks();
+        for word in words {
+            let special = special_of(u64::from_le_bytes(*word));
+            if special != 0 {
+                let before = special.trailing_zeros() / u8::BITS;
+                self.at = self.at.saturating_add(before as usize);
+                return self.text.get(begin..self.at);
+            }
+            self.at = self.at.saturating_add(word.len());
+        }
+        while self.peek().is_some_and(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20)) {
+            self.step();
+        }
+        self.text.get(begin..self.at)
     }
 
     fn escaped(&mut self) -> Option<char> {
@@ -394,6 +424,20 @@ impl<'d> Reader<'d> {
     fn step(&mut self) {
         self.at = self.at.saturating_add(1);
     }
+}
+
+/// Has a bit in each byte that is a quotation mark, a backslash or a control character, up to the first of them; those above it are
+/// not to be relied on. Eight bytes at once: most of a configuration is inside of strings.
+const fn special_of(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 0xff;
+    // A byte below the limit borrows from its highest bit, if that is not its own.
+    const fn below(word: u64, limit: u8) -> u64 {
+        word.wrapping_sub(ONES.wrapping_mul(limit as u64)) & !word
+    }
+    const fn is(word: u64, byte: u8) -> u64 {
+        below(word ^ ONES.wrapping_mul(byte as u64), 1)
+    }
+    (below(word, 0x20) | is(word, b'"') | is(word, b'\\')) & (ONES << 7)
 }
 
 /// The number that is written like this, if it is a whole one of 32 bits: a writer that knows only floating-point numbers, as a
@@ -595,6 +639,12 @@ mod tests {
         let document = Document::read(text.as_bytes()).unwrap();
         let mut object = document.object().unwrap();
         for number in 0..100 {
+            assert_eq!(object.flag(&format!("f{number}")), Ok(true), "{number}");
+        }
+        assert_eq!(object.finish(), Ok(()));
+        // In an order that no writer has, what is beyond the bits is never taken.
+        let mut object = document.object().unwrap();
+        for number in (0..100).rev() {
             assert_eq!(object.flag(&format!("f{number}")), Ok(true), "{number}");
         }
         assert_eq!(object.finish(), Err(DecodeError::value("f64", "unknown, or there twice")));

@@ -408,11 +408,17 @@ fn read_workload(mut workload: Object<'_>) -> Result<Narrowing, DecodeError> {
     Ok(narrowing)
 }
 
+/// Takes the fields in the order in which they are written, as all readers do: an [`Object`] is read fastest so.
 fn read_settings(policy: &mut Object<'_>) -> Result<Settings, DecodeError> {
-    let success_status = match policy.number("successStatus")? {
-        None | Some(204) => 204,
-        Some(200) => 200,
-        Some(_) => return Err(DecodeError::value("successStatus", "neither 200 nor 204")),
+    let id = PolicyId {
+        namespace: read_object_name(policy, "namespace")?,
+        name: read_object_name(policy, "name")?,
+    };
+    let specificity = match policy.text("target")? {
+        None | Some("namespace") => Specificity::Namespace,
+        Some("cluster") => Specificity::Cluster,
+        Some("workload") => Specificity::Workload,
+        Some(_) => return Err(DecodeError::value("target", "unknown")),
     };
     let list = policy.list("hosts")?;
     let mut hosts = Vec::with_capacity(list.len().max(1));
@@ -423,16 +429,8 @@ fn read_settings(policy: &mut Object<'_>) -> Result<Settings, DecodeError> {
         hosts.push(HostPattern::Any);
     }
     Ok(Settings {
-        id: PolicyId {
-            namespace: read_object_name(policy, "namespace")?,
-            name: read_object_name(policy, "name")?,
-        },
-        specificity: match policy.text("target")? {
-            None | Some("namespace") => Specificity::Namespace,
-            Some("cluster") => Specificity::Cluster,
-            Some("workload") => Specificity::Workload,
-            Some(_) => return Err(DecodeError::value("target", "unknown")),
-        },
+        id,
+        specificity,
         hosts,
         dry_run: policy.flag("dryRun")?,
         on_failure: match policy.text("onFailure")? {
@@ -442,7 +440,11 @@ fn read_settings(policy: &mut Object<'_>) -> Result<Settings, DecodeError> {
             Some("forward") => OnFailure::Forward,
             Some(_) => return Err(DecodeError::value("onFailure", "unknown")),
         },
-        success_status,
+        success_status: match policy.number("successStatus")? {
+            None | Some(204) => 204,
+            Some(200) => 200,
+            Some(_) => return Err(DecodeError::value("successStatus", "neither 200 nor 204")),
+        },
         upstream_cors_headers: if policy.flag("keepUpstream")? {
             UpstreamCorsHeaders::Keep
         } else {
@@ -496,18 +498,20 @@ fn read_block(
 }
 
 fn read_cors(mut cors: Object<'_>) -> Result<Cors, DecodeError> {
-    let mut read = Cors {
-        origins: read_origins(&mut cors, "origins")?,
+    let origins = read_origins(&mut cors, "origins")?;
+    let mut regexes = Vec::new();
+    read_all(cors.list("regexes")?, "regexes", &mut |raw| {
+        OriginRegex::parse(raw).map(|regex| regexes.push(regex)).is_ok()
+    })?;
+    let read = Cors {
+        origins,
+        regexes,
         methods: read_names(&mut cors, "methods", Method::parse)?,
         headers: read_names(&mut cors, "headers", HeaderName::parse)?,
         expose: read_names(&mut cors, "expose", HeaderName::parse)?,
         credentials: cors.flag("credentials")?,
         max_age: cors.number("maxAge")?,
-        ..Cors::default()
     };
-    read_all(cors.list("regexes")?, "regexes", &mut |raw| {
-        OriginRegex::parse(raw).map(|regex| read.regexes.push(regex)).is_ok()
-    })?;
     cors.finish()?;
     if read.regexes.len() > MAX_REGEXES {
         return Err(DecodeError::value("regexes", "more than a block may have"));
