@@ -3,6 +3,7 @@
 //! ```text
 //! bench --> fixture (an Envoy for each contestant and chain) --> load (wrk, CPU time) --> report --> docs/benchmarks.md
 //!       --> memory, native
+//! bench --instructions --> the same fixture below valgrind --> its section of docs/benchmarks.md
 //! bench --control-plane --> the operator before an API server --> its section of docs/benchmarks.md
 //! bench --controller --> operator/core/benches/controller.rs --> its section of docs/benchmarks.md
 //! bench --command --> the command beside an earlier program, in turn --> its section of docs/benchmarks.md
@@ -13,6 +14,7 @@ mod command;
 mod control_plane;
 mod controller;
 mod fixture;
+mod instructions;
 mod load;
 mod memory;
 mod native;
@@ -27,7 +29,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use self::fixture::BenchFixture;
+use self::fixture::{BenchFixture, Modules};
 use self::load::{Load, Measurement};
 use self::report::Report;
 use crate::tools;
@@ -41,14 +43,17 @@ pub struct Args {
     /// Seconds of load for each filter and kind of request in a round
     #[arg(long, default_value_t = 2)]
     seconds: u64,
-    /// Measure the operator before an API server, and nothing else
+    /// Count the instructions of a request in Envoy, with each filter that needs no virtual machine, by callgrind of valgrind
     #[arg(long)]
+    instructions: bool,
+    /// Measure the operator before an API server, and nothing else
+    #[arg(long, conflicts_with = "instructions")]
     control_plane: bool,
     /// Measure the operator's core without an API server: time, instructions where valgrind is installed, and memory
-    #[arg(long, conflicts_with = "control_plane")]
+    #[arg(long, conflicts_with_all = ["instructions", "control_plane"])]
     controller: bool,
     /// Measure the command: check, diff and --help
-    #[arg(long, conflicts_with_all = ["control_plane", "controller"])]
+    #[arg(long, conflicts_with_all = ["instructions", "control_plane", "controller"])]
     command: bool,
     /// With --control-plane, --controller or --command: how many policies there are
     #[arg(long, default_value_t = 10_000)]
@@ -84,6 +89,8 @@ enum Contestant {
     Earlier,
     /// The filter as a Wasm module.
     Corsward,
+    /// A dynamic module that does nothing.
+    Module,
     /// The filter as a dynamic module, without policies: it is called and does nothing.
     Inert,
     /// The filter as a dynamic module.
@@ -127,6 +134,9 @@ enum Kind {
 ///
 /// Fails if a tool is missing, an Envoy does not start or answers something else than expected.
 pub fn run(args: &Args) -> Result<()> {
+    if args.instructions {
+        return instructions::run(args);
+    }
     if args.control_plane {
         return control_plane::run(args);
     }
@@ -142,7 +152,8 @@ pub fn run(args: &Args) -> Result<()> {
     let memory = memory::measure(&scratch.path().join("memory"))?;
     let contestants = Contestant::all(args);
     let chains = Chain::all(&contestants);
-    let fixture = BenchFixture::start(scratch.path(), &chains, args.against.as_deref())?;
+    let modules = Modules::build(args.against.as_deref())?;
+    let fixture = BenchFixture::start(scratch.path(), &chains, &modules)?;
     let mut cells: Vec<Cell> = Vec::new();
     for round in 1..=args.rounds {
         for kind in Kind::ALL {
@@ -183,7 +194,7 @@ impl Contestant {
     /// Those that a filter's cost is compared with, and the filter. An earlier build is there where one is given.
     fn all(args: &Args) -> Vec<Self> {
         let mut all = vec![Self::Nothing, Self::Native, Self::Empty, Self::Earlier, Self::Corsward];
-        all.extend([Self::Inert, Self::Dynamic]);
+        all.extend([Self::Module, Self::Inert, Self::Dynamic]);
         all.retain(|contestant| *contestant != Self::Earlier || args.against.is_some());
         all
     }
@@ -195,6 +206,7 @@ impl Contestant {
             Self::Empty => "empty Wasm filter",
             Self::Earlier => "corsward, Wasm, earlier",
             Self::Corsward => "corsward, Wasm",
+            Self::Module => "empty native module",
             Self::Inert => "corsward, native, no policies",
             Self::Dynamic => "corsward, native",
         }
@@ -203,6 +215,11 @@ impl Contestant {
     /// Does it answer preflights? The others forward them.
     const fn answers_preflights(self) -> bool {
         matches!(self, Self::Native | Self::Earlier | Self::Corsward | Self::Dynamic)
+    }
+
+    /// Does it run without a virtual machine, whose code is made while it runs?
+    const fn runs_no_machine(self) -> bool {
+        !matches!(self, Self::Empty | Self::Earlier | Self::Corsward)
     }
 
     /// What it is compared with: no filter, and for preflights the least filter that answers them.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Chain, Contestant, Kind, policies};
 use crate::envoy::{Bootstrap, Envoy, Listener, Plugin, route};
-use crate::{build, tools, wasm};
+use crate::{build, command, native, tools, wasm};
 
 /// The Envoys that are measured, and the one behind them.
 pub(super) struct BenchFixture {
@@ -17,9 +17,10 @@ pub(super) struct BenchFixture {
 }
 
 /// The modules that are measured.
-struct Modules {
+pub(super) struct Modules {
     empty: PathBuf,
     corsward: PathBuf,
+    empty_native: PathBuf,
     dynamic: PathBuf,
     earlier: Option<PathBuf>,
 }
@@ -31,16 +32,25 @@ const LISTENER: &str = "main";
 
 impl BenchFixture {
     /// Starts all of it, and checks that each chain answers as it should.
-    pub(super) fn start(scratch: &Path, chains: &[Chain], earlier: Option<&Path>) -> Result<Self> {
-        let modules = Modules { earlier: earlier.map(Path::to_owned), ..Modules::build()? };
+    pub(super) fn start(scratch: &Path, chains: &[Chain], modules: &Modules) -> Result<Self> {
+        Self::start_as(&tools::envoy(tools::ENVOY_VERSION)?, scratch, chains, modules)
+    }
+
+    /// As [`BenchFixture::start`], with a program of its own as the Envoy of each chain.
+    pub(super) fn start_as(
+        envoy: &Path,
+        scratch: &Path,
+        chains: &[Chain],
+        modules: &Modules,
+    ) -> Result<Self> {
         let binary = tools::envoy(tools::ENVOY_VERSION)?;
         let upstream = Envoy::start(&binary, &upstream_bootstrap(), &scratch.join("upstream"))?;
         let behind = upstream.address("upstream")?;
         let mut started = Vec::new();
         for (number, &chain) in chains.iter().enumerate() {
-            let bootstrap = chain.bootstrap(&modules, behind)?;
+            let bootstrap = chain.bootstrap(modules, behind)?;
             let directory = scratch.join(format!("chain-{number}"));
-            started.push((chain, Envoy::start(&binary, &bootstrap, &directory)?));
+            started.push((chain, Envoy::start(envoy, &bootstrap, &directory)?));
         }
         let fixture = Self { chains: started, _upstream: upstream };
         fixture.check()?;
@@ -62,16 +72,27 @@ impl BenchFixture {
         found.map(|(_, envoy)| envoy).with_context(|| format!("{chain:?} was not started"))
     }
 
+    /// Sends a request to a chain.
+    pub(super) fn send(
+        &self,
+        agent: &ureq::Agent,
+        chain: Chain,
+        kind: Kind,
+    ) -> Result<ureq::http::Response<ureq::Body>> {
+        let url = format!("http://{}/", self.address(chain)?);
+        let mut request = ureq::http::Request::builder().method(kind.method()).uri(url);
+        for (name, value) in kind.headers() {
+            request = request.header(*name, *value);
+        }
+        Ok(agent.run(request.body(())?)?)
+    }
+
     /// A filter that does not do its work is fast.
     fn check(&self) -> Result<()> {
+        let agent = ureq::Agent::new_with_defaults();
         for &(chain, _) in &self.chains {
             for kind in Kind::ALL {
-                let url = format!("http://{}/", self.address(chain)?);
-                let mut request = ureq::http::Request::builder().method(kind.method()).uri(url);
-                for (name, value) in kind.headers() {
-                    request = request.header(*name, *value);
-                }
-                let response = ureq::run(request.body(())?)?;
+                let response = self.send(&agent, chain, kind)?;
                 let shared = response.headers().contains_key("access-control-allow-origin");
                 ensure!(
                     shared == chain.contestant.shares(kind),
@@ -87,12 +108,21 @@ impl BenchFixture {
 // === impl Modules ===
 
 impl Modules {
-    fn build() -> Result<Self> {
-        let (corsward, dynamic) = (wasm::build()?, crate::native::build()?);
+    /// Builds them, but for an earlier build.
+    pub(super) fn build(earlier: Option<&Path>) -> Result<Self> {
+        let (corsward, dynamic) = (wasm::build()?, native::build()?);
+        let mut cargo = command::cargo();
+        cargo.args(["build", "--profile", "native", "-p", "corsward-bench-empty-native"]);
+        let files = build::artifacts(&mut cargo)?;
+        let is_module = |file: &PathBuf| file.ends_with("libcorsward_bench_empty_native.so");
+        let empty_native = files.into_iter().find(is_module);
+        let empty_native =
+            empty_native.context("cargo built no libcorsward_bench_empty_native.so")?;
         let files = build::artifacts(wasm::cargo()?.args(["-p", "corsward-bench-empty"]))?;
         let empty = files.into_iter().find(|file| file.ends_with("corsward_bench_empty.wasm"));
         let empty = empty.context("cargo built no corsward_bench_empty.wasm")?;
-        Ok(Self { empty, corsward, dynamic, earlier: None })
+        let earlier = earlier.map(Path::to_owned);
+        Ok(Self { empty, corsward, empty_native, dynamic, earlier })
     }
 }
 
@@ -130,6 +160,7 @@ impl Contestant {
                 Some(corsward(modules.earlier.as_ref().context("--against names a module")?)?)
             }
             Self::Corsward => Some(corsward(&modules.corsward)?),
+            Self::Module => Some(Plugin::new(&modules.empty_native).named("empty").http_filter()),
             Self::Inert => Some(Plugin::new(&modules.dynamic).http_filter()),
             Self::Dynamic => Some(corsward(&modules.dynamic)?),
         })

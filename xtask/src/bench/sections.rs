@@ -7,8 +7,10 @@ use anyhow::{Context, Result};
 use crate::paths;
 
 /// The headings of the sections that stand behind the page's first part, in their order.
-const ORDER: [&str; 4] = [CONTROL_PLANE, CONTROL_PLANE_AGAINST, CONTROLLER, COMMAND];
+const ORDER: [&str; 5] = [INSTRUCTIONS, CONTROL_PLANE, CONTROL_PLANE_AGAINST, CONTROLLER, COMMAND];
 
+/// The filters in an Envoy below callgrind.
+pub(super) const INSTRUCTIONS: &str = "## Instructions in Envoy";
 /// The operator before an API server.
 pub(super) const CONTROL_PLANE: &str = "## The control plane";
 /// The operator beside an earlier build of it.
