@@ -33,6 +33,9 @@ pub(crate) const USUAL_REQUEST_HEADERS: [&str; 1] = ["content-type"];
 /// The response headers that a policy owns under `upstreamCorsHeaders: Replace`.
 pub const CORS_RESPONSE_HEADERS: &[&str] = &[ACAO, ACAC, ACAM, ACAH, ACEH, ACMA, ACAPN];
 
+/// The first bytes of each of them.
+pub(crate) const CORS_RESPONSE_PREFIX: &[u8] = b"access-control-";
+
 /// A header name that passed validation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HeaderName(

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use crate::compiled::RuleSet;
 use crate::compiled::table::Selection;
 use crate::draft::{Diagnostics, UpstreamCorsHeaders};
-use crate::header_name::{ACAO, ACEH, CORS_RESPONSE_HEADERS, DIAGNOSTICS, VARY};
+use crate::header_name::{
+    ACAO, ACEH, CORS_RESPONSE_HEADERS, CORS_RESPONSE_PREFIX, DIAGNOSTICS, VARY,
+};
 use crate::origin_set::Listed;
 use crate::request::Response;
 use crate::response_headers::Headers;
@@ -111,6 +113,17 @@ impl Edits<'_> {
         let owned = if self.replace { CORS_RESPONSE_HEADERS } else { &[] };
         owned.iter().copied().filter(|name| !self.set.contains(name))
     }
+
+    /// Returns the name of a header of the response, if [`Edits::remove`] has it. Most names differ in their first bytes.
+    #[must_use]
+    pub fn removes(&self, name: &[u8]) -> Option<&'static str> {
+        if !name.starts_with(CORS_RESPONSE_PREFIX) {
+            return None;
+        }
+        let owned = if self.replace { CORS_RESPONSE_HEADERS } else { &[] };
+        let owned = owned.iter().copied().find(|owned| owned.as_bytes() == name)?;
+        (!self.set.contains(owned)).then_some(owned)
+    }
 }
 
 // === impl Diagnosis ===
@@ -170,6 +183,19 @@ fn merge_vary(vary: Option<&[u8]>, field: &'static [u8]) -> Option<Cow<'static, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_header_of_the_upstream_goes_if_the_policy_sets_no_other_value() {
+        let mut edits = Edits { replace: true, set: Headers::default() };
+        edits.set.push(ACAO, &b"*"[..]);
+        for name in CORS_RESPONSE_HEADERS.iter().copied().chain([VARY, "x-other"]) {
+            let goes = edits.remove().find(|removed| *removed == name);
+            assert_eq!(edits.removes(name.as_bytes()), goes, "{name}");
+            assert_eq!(goes.is_some(), name.starts_with("access-") && name != ACAO, "{name}");
+        }
+        edits.replace = false;
+        assert_eq!(edits.removes(ACEH.as_bytes()), None);
+    }
 
     #[test]
     fn vary_is_merged_never_repeated_never_overwritten() {

@@ -15,7 +15,8 @@ use crate::running::Running;
 /// One request and its response.
 ///
 /// A proxy may pass a local reply to [`Exchange::on_response`] while [`Exchange::on_request`] still runs, so both take the
-/// exchange by reference, and neither borrows its state across a call of the host.
+/// exchange by reference, and neither borrows its state across a call of the host. The default one enforces nothing.
+#[derive(Default)]
 pub struct Exchange {
     /// In force when the request began.
     running: Arc<Running>,

@@ -6,6 +6,7 @@
 //! Getters take a handle by reference and setters by mutable reference: what Envoy lends stays valid until the hook ends or
 //! until a setter is called, so the borrow checker holds Envoy's rule.
 
+use std::cell::OnceCell;
 use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
 use std::sync::OnceLock;
@@ -35,12 +36,12 @@ pub(crate) struct EnvoyBuffer {
     len: usize,
 }
 
-/// A header that Envoy lends.
+/// A line of a header that Envoy lends.
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct EnvoyHeader {
     name: EnvoyBuffer,
-    _value: EnvoyBuffer,
+    value: EnvoyBuffer,
 }
 
 /// A header of a local reply.
@@ -83,6 +84,8 @@ pub(crate) enum HeadersStatus {
 /// A stream, for as long as one of its hooks runs.
 pub(crate) struct Stream<'h> {
     ptr: *mut c_void,
+    /// What Envoy has lent since the last setter: one call for all lines costs less than two for single headers.
+    response: OnceCell<Vec<EnvoyHeader>>,
     hook: PhantomData<&'h mut ()>,
 }
 
@@ -262,7 +265,7 @@ impl Stream<'_> {
     ///
     /// Envoy passed the pointer, as a stream, to the hook that runs for as long as the handle lives.
     pub(crate) unsafe fn new(ptr: *mut c_void) -> Self {
-        Self { ptr, hook: PhantomData }
+        Self { ptr, response: OnceCell::new(), hook: PhantomData }
     }
 
     /// Returns a line of a header, and the number of its lines.
@@ -283,23 +286,36 @@ impl Stream<'_> {
         found.then(|| (unsafe { value.bytes() }, count))
     }
 
-    /// Returns the names of all lines, in lower case.
-    pub(crate) fn names(&self, map: HeaderMap) -> impl Iterator<Item = &[u8]> {
-        const NONE: EnvoyBuffer = EnvoyBuffer { ptr: ptr::null(), len: 0 };
+    /// Returns all lines of the response's headers, with their names in lower case.
+    pub(crate) fn response(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let lines = self.response.get_or_init(|| self.lines(HeaderMap::Response));
+        lines.iter().map(|line| {
+            // SAFETY: Envoy lends the name until a setter is called, and each setter takes the handle that this borrows.
+            let name = unsafe { line.name.bytes() };
+            // SAFETY: as the name; a setter forgets the lines.
+            (name, unsafe { line.value.bytes() })
+        })
+    }
+
+    fn lines(&self, map: HeaderMap) -> Vec<EnvoyHeader> {
         // SAFETY: the stream is alive.
         let count = unsafe { envoy_dynamic_module_callback_http_get_headers_size(self.ptr, map) };
-        let mut headers = vec![EnvoyHeader { name: NONE, _value: NONE }; count];
-        // SAFETY: the stream is alive, and there is room for as many headers as it has.
-        unsafe {
-            envoy_dynamic_module_callback_http_get_headers(self.ptr, map, headers.as_mut_ptr());
+        let mut lines = Vec::with_capacity(count);
+        // SAFETY: the stream is alive, and there is room for as many lines as it has.
+        let found = unsafe {
+            envoy_dynamic_module_callback_http_get_headers(self.ptr, map, lines.as_mut_ptr())
+        };
+        if found {
+            // SAFETY: Envoy has filled them.
+            unsafe { lines.set_len(count) };
         }
-        // SAFETY: Envoy lends the names until a setter is called, and a setter needs the handle that this borrows.
-        headers.into_iter().map(|header| unsafe { header.name.bytes() })
+        lines
     }
 
     /// Replaces all lines of a header by one, or by none.
     pub(crate) fn set_header(&mut self, map: HeaderMap, name: &str, value: Option<&[u8]>) {
         let value = value.map_or(ModuleBuffer::NULL, ModuleBuffer::from);
+        self.response.take();
         // SAFETY: the stream is alive, nothing that it lent is in use, and Envoy copies name and value.
         unsafe {
             envoy_dynamic_module_callback_http_set_header(self.ptr, map, name.into(), value);
@@ -307,11 +323,16 @@ impl Stream<'_> {
     }
 
     /// Answers the request with an empty body. Envoy runs the hook for the response's headers before this returns.
-    pub(crate) fn reply(&mut self, status: u16, headers: &[(&str, &[u8])], details: &str) {
+    pub(crate) fn reply<'a>(
+        &mut self,
+        status: u16,
+        headers: impl Iterator<Item = (&'static str, &'a [u8])>,
+        details: &str,
+    ) {
         let headers: Vec<ModuleHeader<'_>> = headers
-            .iter()
-            .map(|(name, value)| ModuleHeader { name: (*name).into(), value: (*value).into() })
+            .map(|(name, value)| ModuleHeader { name: name.into(), value: value.into() })
             .collect();
+        self.response.take();
         // SAFETY: the stream is alive, nothing that it lent is in use, and Envoy copies headers and details.
         unsafe {
             envoy_dynamic_module_callback_http_send_response(
@@ -327,6 +348,7 @@ impl Stream<'_> {
 
     /// Leaves a value for access logs.
     pub(crate) fn set_filter_state(&mut self, key: &str, value: &[u8]) {
+        self.response.take();
         // SAFETY: the stream is alive, nothing that it lent is in use, and Envoy copies key and value.
         unsafe {
             envoy_dynamic_module_callback_http_set_filter_state_bytes(

@@ -13,24 +13,16 @@ use crate::abi::{self, EnvoyBuffer, FilterConfig, HeadersStatus, Stream};
 use crate::instance::Instance;
 use crate::panic_guard::guard;
 
-/// One stream.
-struct StreamState {
-    /// None after a panic, so that the request passes unfiltered. A hook that runs shares it.
-    exchange: Option<Rc<Exchange>>,
-}
-
-// === impl StreamState ===
-
-impl StreamState {
-    /// The exchange, for a hook that may outlive the state.
-    ///
-    /// # Safety
-    ///
-    /// The state is alive when this is called.
-    unsafe fn exchange(state: *const Self) -> Option<Rc<Exchange>> {
-        // SAFETY: the reference ends before a callback of Envoy is called.
-        unsafe { &*state }.exchange.clone()
-    }
+/// Returns the state of a stream, for a hook that may outlive it.
+///
+/// # Safety
+///
+/// Envoy got the pointer from the hook that makes the state, and has not destroyed the state when this is called.
+unsafe fn shared(state: *const Exchange) -> Rc<Exchange> {
+    // SAFETY: Envoy has the count with which the state was made.
+    unsafe { Rc::increment_strong_count(state) };
+    // SAFETY: this is the count from above.
+    unsafe { Rc::from_raw(state) }
 }
 
 #[unsafe(no_mangle)]
@@ -76,24 +68,24 @@ extern "C" fn envoy_dynamic_module_on_http_filter_config_scheduled(
 }
 
 /// On the worker of the stream, as all hooks that follow.
-#[expect(clippy::unnecessary_box_returns, reason = "Envoy keeps the pointer")]
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_http_filter_new(
     instance: &Instance,
     stream: *mut c_void,
-) -> Box<StreamState> {
+) -> *const Exchange {
     let exchange = guard(None, || {
         // SAFETY: Envoy passes the stream of this hook.
         let stream = unsafe { Stream::new(stream) };
         Some(Rc::new(instance.exchange(&stream)))
     });
-    Box::new(StreamState { exchange })
+    // After a panic the one that edits nothing.
+    Rc::into_raw(exchange.unwrap_or_default())
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_http_filter_request_headers(
     stream: *mut c_void,
-    state: *const StreamState,
+    state: *const Exchange,
     _end_of_stream: bool,
 ) -> HeadersStatus {
     guard(HeadersStatus::Continue, || {
@@ -102,10 +94,10 @@ extern "C" fn envoy_dynamic_module_on_http_filter_request_headers(
         #[cfg(feature = "panicking")]
         panic_if_asked(&stream);
         // SAFETY: Envoy has not destroyed the state of a stream whose hook it calls.
-        let exchange = unsafe { StreamState::exchange(state) };
-        match exchange.map(|exchange| exchange.on_request(&mut stream)) {
-            Some(Flow::Answered) => HeadersStatus::StopIteration,
-            Some(Flow::Continue) | None => HeadersStatus::Continue,
+        let exchange = unsafe { shared(state) };
+        match exchange.on_request(&mut stream) {
+            Flow::Answered => HeadersStatus::StopIteration,
+            Flow::Continue => HeadersStatus::Continue,
         }
     })
 }
@@ -114,23 +106,23 @@ extern "C" fn envoy_dynamic_module_on_http_filter_request_headers(
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_http_filter_response_headers(
     stream: *mut c_void,
-    state: *const StreamState,
+    state: *const Exchange,
     _end_of_stream: bool,
 ) -> HeadersStatus {
     guard(HeadersStatus::Continue, || {
         // SAFETY: Envoy passes the stream of this hook.
         let mut stream = unsafe { Stream::new(stream) };
         // SAFETY: Envoy has not destroyed the state of a stream whose hook it calls.
-        if let Some(exchange) = unsafe { StreamState::exchange(state) } {
-            exchange.on_response(&mut stream);
-        }
+        let exchange = unsafe { shared(state) };
+        exchange.on_response(&mut stream);
         HeadersStatus::Continue
     })
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn envoy_dynamic_module_on_http_filter_destroy(state: Box<StreamState>) {
-    guard((), || drop(state));
+extern "C" fn envoy_dynamic_module_on_http_filter_destroy(state: *const Exchange) {
+    // SAFETY: Envoy gives back the count with which the state was made.
+    guard((), || drop(unsafe { Rc::from_raw(state) }));
 }
 
 #[cfg(feature = "panicking")]

@@ -86,7 +86,9 @@ impl StreamHost for Stream<'_> {
     }
 
     fn request_lines(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        lines(self, HeaderMap::Request, name)
+        let (first, count) = self.header(HeaderMap::Request, name, 0)?;
+        let others = (1..count).filter_map(|nth| self.header(HeaderMap::Request, name, nth));
+        Some(joined(first, others.map(|(line, _)| line)))
     }
 
     fn remove_request_header(&mut self, name: &str) {
@@ -94,7 +96,9 @@ impl StreamHost for Stream<'_> {
     }
 
     fn response_header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        lines(self, HeaderMap::Response, name)
+        let mut lines = self.response().filter(|(known, _)| *known == name.as_bytes());
+        let (_, first) = lines.next()?;
+        Some(joined(first, lines.map(|(_, line)| line)))
     }
 
     fn set_response_header(&mut self, name: &str, value: &[u8]) {
@@ -106,7 +110,7 @@ impl StreamHost for Stream<'_> {
     }
 
     fn local_reply(&mut self, status: u16, headers: &Headers<'_>) {
-        self.reply(status, &headers.iter().collect::<Vec<_>>(), DETAILS);
+        self.reply(status, headers.iter(), DETAILS);
     }
 
     // Access logs read it as `%FILTER_STATE(<key>:PLAIN)%`.
@@ -123,14 +127,10 @@ impl StreamHost for Stream<'_> {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
     }
 
-    /// Most responses have nothing to be removed: a look at all names costs less than a call for each name.
+    /// Most responses have nothing to be removed: a look at all lines costs less than a call for each name.
     fn apply_to_response(&mut self, edits: &Edits<'_>) {
-        let mut removed: Vec<&str> = edits.remove().collect();
-        if !removed.is_empty() {
-            let names: Vec<&[u8]> = self.names(HeaderMap::Response).collect();
-            removed.retain(|name| names.contains(&name.as_bytes()));
-        }
-        for name in removed {
+        let removed = self.response().filter_map(|(name, _)| edits.removes(name));
+        for name in removed.collect::<Vec<_>>() {
             self.remove_response_header(name);
         }
         for (name, value) in edits.set.iter() {
@@ -139,16 +139,15 @@ impl StreamHost for Stream<'_> {
     }
 }
 
-/// All lines of a header, joined by commas; one line is lent.
-fn lines<'s>(stream: &'s Stream<'_>, map: HeaderMap, name: &str) -> Option<Cow<'s, [u8]>> {
-    let (first, count) = stream.header(map, name, 0)?;
+/// The lines of a header, joined by commas; one line is lent.
+fn joined<'s>(first: &'s [u8], others: impl Iterator<Item = &'s [u8]>) -> Cow<'s, [u8]> {
     let mut lines = Cow::Borrowed(first);
-    for (line, _) in (1..count).filter_map(|nth| stream.header(map, name, nth)) {
+    for line in others {
         let joined = lines.to_mut();
         joined.push(b',');
         joined.extend_from_slice(line);
     }
-    Some(lines)
+    lines
 }
 
 fn increment(metric: u32) {
