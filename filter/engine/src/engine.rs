@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::denial_log::DenialLog;
-use crate::host::Host;
+use crate::host::{Host, PluginHost};
 use crate::metrics::Metrics;
 
 /// The state that plugin instances have in common, so that neither metrics nor the log's rate limit start again with a new
@@ -26,6 +26,11 @@ impl Engine {
     pub(crate) fn next_id(&mut self) -> u32 {
         self.plugins = self.plugins.wrapping_add(1);
         self.plugins
+    }
+
+    /// Counts a configuration that could not be used, and was not read to its end.
+    pub fn refused(&mut self, host: &impl PluginHost) {
+        self.metrics.refused(host);
     }
 
     /// Counts a heartbeat: due once in each [`HEARTBEAT`](crate::HEARTBEAT).

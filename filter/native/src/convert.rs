@@ -9,9 +9,10 @@ use std::rc::Rc;
 
 use corsward_filter_engine::{Exchange, Flow};
 
-use crate::abi::{self, EnvoyBuffer, FilterConfig, HeadersStatus, Stream};
+use crate::abi::{self, EnvoyBuffer, FilterConfig, HeadersStatus, Level, Stream};
 use crate::instance::Instance;
 use crate::panic_guard::guard;
+use crate::panic_log;
 
 /// Returns the state of a stream, for a hook that may outlive it.
 ///
@@ -27,6 +28,7 @@ unsafe fn shared(state: *const Exchange) -> Rc<Exchange> {
 
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_program_init() -> *const c_char {
+    guard((), || panic_log::write_by(|line| abi::log(Level::Error, line)));
     abi::VERSION.as_ptr()
 }
 
@@ -37,14 +39,20 @@ extern "C" fn envoy_dynamic_module_on_http_filter_config_new(
     name: EnvoyBuffer,
     bytes: EnvoyBuffer,
 ) -> Option<Box<Instance>> {
-    guard(None, || {
+    let instance = guard(None, || {
         // SAFETY: Envoy passes a configuration that outlives this hook.
         let config = unsafe { FilterConfig::new(config) };
         // SAFETY: Envoy lends the name for this hook.
         let name = unsafe { name.bytes() };
         // SAFETY: Envoy lends the bytes for this hook.
         let bytes = unsafe { bytes.bytes() };
-        Instance::new(&config, name, bytes).map(Box::new)
+        #[cfg(feature = "panicking")]
+        panic_if_asked_by(bytes);
+        Some(Instance::new(&config, name, bytes).map(Box::new))
+    });
+    instance.unwrap_or_else(|| {
+        guard((), Instance::refuse_after_panic);
+        None
     })
 }
 
@@ -129,6 +137,11 @@ extern "C" fn envoy_dynamic_module_on_http_filter_destroy(state: *const Exchange
 fn panic_if_asked(stream: &Stream<'_>) {
     let asked = stream.header(abi::HeaderMap::Request, "x-corsward-panic", 0).is_some();
     assert!(!asked, "the request asks for it");
+}
+
+#[cfg(feature = "panicking")]
+fn panic_if_asked_by(configuration: &[u8]) {
+    assert!(configuration != b"x-corsward-panic", "the configuration asks for it");
 }
 
 /// Hooks without which Envoy refuses a module, and for which the filter has no use: 0 is to continue.

@@ -3,7 +3,7 @@
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use corsward_filter_engine::{Engine, Exchange, Plugin};
+use corsward_filter_engine::{Engine, Exchange, Host as _, LogLevel, Plugin};
 
 use crate::abi::{FilterConfig, Stream};
 use crate::host::Filter;
@@ -46,6 +46,13 @@ impl Instance {
             stats: Stats::define(config),
             _ticks: Ticks::register(PUBLISH_INTERVAL, config.scheduler()),
         })
+    }
+
+    /// Says in Envoy's log, and in the metrics of the living configurations, that a panic ended the hook that makes an instance.
+    pub(crate) fn refuse_after_panic() {
+        let filter = Filter { name: &[] };
+        engine().refused(&filter);
+        filter.log(LogLevel::Error, "plugin configuration refused: the filter panicked over it (see above): Envoy keeps what it has");
     }
 
     /// Returns the state for one request and its response.

@@ -27,6 +27,7 @@ mod instance;
 mod last_good;
 mod own_labels;
 mod panic_guard;
+mod panic_log;
 mod series;
 #[cfg(not(test))]
 mod stats;

@@ -5,7 +5,7 @@ use std::panic::{self, AssertUnwindSafe};
 
 use crate::series::PANICS;
 
-/// Runs a hook. Returns `unfiltered` after a panic, which counts, and which the panic hook has written to Envoy's standard error.
+/// Runs a hook. Returns `unfiltered` after a panic, which counts, and which the panic log has written.
 ///
 /// The states that hooks share are whole at any moment: values of atomics, and behind locks that are taken over after a panic.
 /// An exchange without a plan edits nothing.
