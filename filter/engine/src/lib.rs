@@ -12,6 +12,7 @@
 //! A shell hands a [`Host`] to each call, so nothing here keeps one. A [`Plugin`] is `Send` and `Sync`, and requests take no
 //! lock: a shell may share it between threads.
 
+mod candidate;
 mod configuration;
 mod denial_log;
 mod engine;
@@ -23,6 +24,7 @@ mod metrics;
 mod plugin;
 mod running;
 
+pub use candidate::Candidate;
 pub use engine::Engine;
 pub use exchange::{Exchange, Flow};
 pub use host::{Host, Labels, LogLevel, MetricKind, PluginHost, StreamHost};

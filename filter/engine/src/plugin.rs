@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use corsward_policy::wire::{OnInvalid, gauge_of};
 
-use crate::configuration::{self, Configuration, Unusable};
+use crate::candidate::{Candidate, Refused};
+use crate::configuration::{Configuration, Unusable};
 use crate::engine::Engine;
 use crate::exchange::Exchange;
-use crate::host::{Host, Labels, LogLevel, PluginHost};
+use crate::host::{Host, LogLevel, PluginHost};
 use crate::running::Running;
 
 /// Interval of a shell's heartbeats. They are the only sign that a proxy lets requests pass a dead filter: Envoy counts
@@ -37,14 +38,26 @@ impl Plugin {
         Self { id: engine.next_id(), running: Arc::default() }
     }
 
-    /// Reads a configuration; `false` asks the proxy to refuse it.
+    /// Reads a configuration and puts it into force; `false` asks the proxy to refuse it.
     pub fn configure(
         &mut self,
         engine: &mut Engine,
         host: &mut impl PluginHost,
         bytes: &[u8],
     ) -> bool {
-        match read(host, bytes) {
+        let candidate = Candidate::read(host, bytes);
+        self.run(engine, host, candidate)
+    }
+
+    /// Puts what was read into force; `false` asks the proxy to refuse it.
+    pub fn run(
+        &mut self,
+        engine: &mut Engine,
+        host: &mut impl PluginHost,
+        candidate: Candidate<'_>,
+    ) -> bool {
+        let Candidate { bytes, outcome } = candidate;
+        match outcome {
             Ok(configuration) => {
                 // Each worker does this, and the machine in which Envoy tries the configuration: the same bytes.
                 // Not an inert default: a slot that starts with one must not take another's last good from it.
@@ -52,10 +65,10 @@ impl Plugin {
                     host.keep_last_good(bytes);
                 }
                 engine.metrics.accepted(host, &configuration.compiled);
-                self.run(engine, host, configuration);
+                self.put_into_force(engine, host, configuration);
                 true
             }
-            Err(unusable) => self.refuse(engine, host, &unusable),
+            Err(refused) => self.refuse(engine, host, refused),
         }
     }
 
@@ -71,51 +84,34 @@ impl Plugin {
     }
 
     /// Refuses a configuration in the way its publisher asked for.
-    fn refuse(
-        &mut self,
-        engine: &mut Engine,
-        host: &mut impl PluginHost,
-        unusable: &Unusable,
-    ) -> bool {
-        let Unusable { on_invalid, reason } = unusable;
+    fn refuse(&mut self, engine: &mut Engine, host: &impl PluginHost, refused: Refused) -> bool {
+        let Refused { unusable: Unusable { on_invalid, reason }, last_good } = refused;
         engine.metrics.refused(host);
-        let consequence = match on_invalid {
-            OnInvalid::Reject => "the proxy keeps what it has",
-            OnInvalid::Keep if self.restore(engine, host) => "the last good one stays in force",
-            OnInvalid::Keep => "there is no good one yet, so nothing is enforced",
+        let consequence = match (on_invalid, last_good) {
+            (OnInvalid::Reject, _) => "the proxy keeps what it has",
+            (OnInvalid::Keep, Some(configuration)) => {
+                // It counts as neither accepted nor refused.
+                self.put_into_force(engine, host, configuration);
+                "the last good one stays in force"
+            }
+            (OnInvalid::Keep, None) => "there is no good one yet, so nothing is enforced",
         };
         let line = format!("plugin configuration refused: {reason}: {consequence}");
         host.log(LogLevel::Error, &line);
-        *on_invalid == OnInvalid::Keep
+        on_invalid == OnInvalid::Keep
     }
 
-    /// Puts the last good configuration of this plugin into force, if there was one in this process.
-    fn restore(&mut self, engine: &mut Engine, host: &impl PluginHost) -> bool {
-        let bytes = host.last_good();
-        let Some(Ok(configuration)) = bytes.map(|bytes| read(host, &bytes)) else { return false };
-        // It counts as neither accepted nor refused.
-        self.run(engine, host, configuration);
-        true
-    }
-
-    /// Puts a configuration into force.
-    fn run(&mut self, engine: &mut Engine, host: &impl PluginHost, configuration: Configuration) {
+    fn put_into_force(
+        &mut self,
+        engine: &mut Engine,
+        host: &impl Host,
+        configuration: Configuration,
+    ) {
         let Configuration { compiled, digest } = configuration;
         let counters = engine.metrics.in_force(host, self.id, gauge_of(&digest));
         let denial_log = Arc::clone(&engine.denial_log);
         self.running = Arc::new(Running { compiled, counters, denial_log });
     }
-}
-
-/// Reads a configuration, and keeps the policies for this proxy.
-fn read(host: &impl PluginHost, bytes: &[u8]) -> Result<Configuration, Unusable> {
-    let mut configuration = configuration::read(bytes)?;
-    if configuration.compiled.needs_labels() {
-        let own = host.own_labels();
-        let has_label = &mut |key: &str, value: &str| own.has(key, value);
-        configuration.compiled = configuration.compiled.for_proxy(has_label);
-    }
-    Ok(configuration)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use corsward_filter_engine::{Engine, Exchange, Host as _, LogLevel, Plugin};
+use corsward_filter_engine::{Candidate, Engine, Exchange, Host as _, LogLevel, Plugin};
 
 use crate::abi::{FilterConfig, Stream};
 use crate::host::Filter;
@@ -34,10 +34,13 @@ const _: () = {
 impl Instance {
     /// Reads a configuration; `None` asks Envoy to refuse it.
     pub(crate) fn new(config: &FilterConfig<'_>, name: &[u8], bytes: &[u8]) -> Option<Self> {
+        let mut filter = Filter { name };
+        // Without the lock: it may take long, and the end of an older instance needs the lock.
+        let candidate = Candidate::read(&filter, bytes);
         let (plugin, accepted) = {
             let mut engine = engine();
             let mut plugin = Plugin::new(&mut engine);
-            let accepted = plugin.configure(&mut engine, &mut Filter { name }, bytes);
+            let accepted = plugin.run(&mut engine, &mut filter, candidate);
             (plugin, accepted)
         };
         // Metrics of a refused configuration would take values with them: those of a living one, or of the next, get them.
