@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use corsward_policy::Workload;
 use corsward_test_harness::envoy_fixture::{EnvoyFixture, cross_origin, module_for, preflight};
-use corsward_test_harness::policies;
+use corsward_test_harness::text::from_latin1;
+use corsward_test_harness::{case, policies, upstream};
 use serde_json::{Value, json};
 use xtask::envoy::{Plugin, Shell};
 use xtask::{native, paths};
@@ -75,6 +76,54 @@ fn each_envoy_since_1_38_loads_the_same_file() {
     }
 }
 
+/// Envoy cannot see a wrong signature: each callback of a stream shows its effect.
+#[test]
+fn each_envoy_does_what_each_callback_asks_for() {
+    let spec = json!({
+        "hostnames": [HOST], "cors": { "allowOrigins": [SHOP] }, "upstreamOrigin": "Remove",
+    });
+    let policy = policies::policy("native", "shop", spec.as_object().cloned().unwrap());
+    for version in LOADED_BY {
+        let plan = plan(module_for(Shell::Native).unwrap()).envoy_version(version);
+        let refusals = plan.directory().join("refusals.log");
+        let labels = json!({ "LABELS": { "app": "shop" } });
+        let plan = plan.bootstrap(|bootstrap| bootstrap.node("corsward", labels));
+        let mut fixture = plan.refusals(&refusals).start().unwrap();
+        // The attribute: only requests to this port are covered.
+        let port = Some(fixture.address().unwrap().port());
+        let workload = Workload { labels: [("app".into(), "shop".into())].into(), port };
+        fixture.configure_for(&[(&policy, &[workload])]).unwrap();
+        let lines = [
+            ("vary", "accept"),
+            ("access-control-allow-methods", "*"),
+            ("vary", "cookie"),
+            ("access-control-allow-origin", "https://other.example"),
+        ];
+        let headers = lines.map(|(name, value)| (name.into(), value.into())).into();
+        fixture.upstream().answer(version, case::Upstream { status: 200, headers });
+        let of_case = [(upstream::CASE, version)];
+        let answer = fixture.send(&cross_origin(HOST, SHOP), &of_case).unwrap();
+        // All lines are read, one is removed, two are set; and the request has lost one.
+        let value = |name: &str| answer.get(name).map(|value| from_latin1(&value));
+        assert_eq!(value("vary").as_deref(), Some("accept,cookie, Origin"), "{version}");
+        assert_eq!(value("access-control-allow-methods"), None, "{version}");
+        assert_eq!(value("access-control-allow-origin").as_deref(), Some(SHOP), "{version}");
+        assert_eq!(fixture.upstream().received(version)[0].text("origin"), "", "{version}");
+        // Two lines of a request's header, which contradict each other, are both read.
+        let twice = [("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")];
+        let evil = cross_origin(HOST, "https://evil.test");
+        fixture.send(&evil, &twice).unwrap();
+        // A value for access logs, and a line of Envoy's own.
+        let words = "verdict=refused reason=origin origin=\"https://evil.test\" policy=native/shop";
+        let written = || fs::read_to_string(&refusals).unwrap_or_default();
+        fixture.envoy().wait_for("the access log", |_| Ok(written().contains(words))).unwrap();
+        assert!(fixture.envoy().log().unwrap().contains(words), "{version}");
+        let reply = fixture.send(&preflight(HOST, "https://evil.test", "PUT"), &[]).unwrap();
+        assert_eq!((reply.status, reply.get("vary").is_some()), (403, true), "{version}");
+        fixture.ensure_healthy().unwrap();
+    }
+}
+
 #[test]
 fn an_envoy_that_cannot_load_it_says_why() {
     let module = module_for(Shell::Native).unwrap();
@@ -106,9 +155,29 @@ fn a_request_that_panics_passes_unfiltered_and_counts_and_envoy_lives_on() {
     let counted = |admin: &xtask::envoy::Admin| Ok(admin.stat(&panics)? == Some(3));
     fixture.envoy().wait_for("the counter of panics", counted).unwrap();
     let log = fixture.envoy().log().unwrap();
-    assert!(log.contains("panicked at") && log.contains("the request asks for it"), "{log}");
+    assert!(
+        log.contains("corsward panicked at") && log.contains("the request asks for it"),
+        "{log}"
+    );
     assert_eq!(fixture.envoy().pid(), pid);
     assert!(fixture.envoy().exited().unwrap().is_none());
+}
+
+#[test]
+fn a_configuration_that_panics_is_refused_and_says_so_and_the_last_good_one_serves() {
+    let mut fixture = plan(native::panicking().unwrap()).start().unwrap();
+    fixture.configure(&[&shop()]).unwrap();
+    fixture.publish("x-corsward-panic").unwrap();
+    let [panics, refused] = ["panics", "config.refused"].map(|name| Shell::Native.stat(name));
+    let counted = |admin: &xtask::envoy::Admin| {
+        Ok(admin.stat(&panics)? == Some(1) && admin.stat(&refused)? == Some(1))
+    };
+    fixture.envoy().wait_for("the counters", counted).unwrap();
+    let log = fixture.envoy().log().unwrap();
+    assert!(log.contains("the configuration asks for it"), "{log}");
+    assert!(log.contains("plugin configuration refused: the filter panicked"), "{log}");
+    let answer = fixture.send(&cross_origin(HOST, SHOP), &[]).unwrap();
+    assert_eq!(answer.get("access-control-allow-origin").as_deref(), Some(SHOP.as_bytes()));
 }
 
 #[test]
