@@ -111,11 +111,7 @@ pub(crate) fn read(files: &[SourceFile], options: &Options) -> Result<Vec<Settin
             notes.push(Note::decide("", &place, text));
         }
     }
-    let mut gateway = all.pointer("/spring/cloud/gateway").cloned().unwrap_or_default();
-    let mut dedupes = Vec::new();
-    take_dedupes(&mut gateway, &mut dedupes);
-    notes.extend(dedupes.iter().map(|written| deduped(written, &place)));
-    notes.extend(headers_of_cors(&gateway, &place));
+    notes.extend(of_filters(&all, &place));
     if blocks.is_empty() {
         let missing = "it has no spring.cloud.gateway.globalcors.cors-configurations";
         let mut text: Vec<&str> = notes.iter().map(|note| note.text.as_str()).collect();
@@ -126,6 +122,16 @@ pub(crate) fn read(files: &[SourceFile], options: &Options) -> Result<Vec<Settin
     let mut settings = blocks::settings(PRODUCT, "spring", None, Vec::new(), blocks, notes);
     settings.elsewhere = elsewhere;
     Ok(vec![settings])
+}
+
+/// The remarks on filters that write or join headers of CORS.
+fn of_filters(all: &Value, place: &str) -> Vec<Note> {
+    let mut gateway = all.pointer("/spring/cloud/gateway").cloned().unwrap_or_default();
+    let mut dedupes = Vec::new();
+    take_dedupes(&mut gateway, &mut dedupes);
+    let mut notes: Vec<Note> = dedupes.iter().map(|written| deduped(written, place)).collect();
+    notes.extend(headers_of_cors(&gateway, place));
+    notes
 }
 
 /// The remark on a pattern whose requests one before it has. Spring takes the first pattern that matches, not the longest.

@@ -54,7 +54,7 @@ pub fn read(place: &str, bytes: &[u8]) -> Result<Documents, Finding> {
             Document::Manifest(manifest) => match manifest.kind {
                 Kind::CorsPolicy => documents.objects.push(Object::of_manifest(manifest, place)),
                 Kind::OriginSet | Kind::ClusterCorsPolicy => {
-                    documents.add_dependency(manifest, place)
+                    documents.add_dependency(manifest, place);
                 }
             },
             Document::Lost(finding) => documents.lost.push(finding),
