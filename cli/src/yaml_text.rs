@@ -342,7 +342,7 @@ mod tests {
                 "kind: List\napiVersion: v1\nitems:\n- {kind: A}\n- {kind: B}",
                 true,
             ),
-            ("letters of several bytes", "\u{feff}ä: 'ö'\nü:\n- ß: é\n", true),
+            ("letters of several bytes", "ä: 'ö'\nü:\n- ß: é\n", true),
             ("line breaks of Windows", "a: b\r\nc:\r\n- d\r\n", true),
             ("a long text", &format!("a: {}\nb: c\n", "x".repeat(40_000)), true),
             ("an escape", "a: \"\\u0062\"\n", false),
@@ -357,7 +357,7 @@ mod tests {
     /// Examples with one character replaced by one that means something, at every few places.
     #[test]
     fn outlines_of_examples_have_the_places_of_the_parser() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/policies");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
         let (mut files, mut compared) = (0, 0);
         for entry in fs::read_dir(folder).unwrap() {
             let Ok(text) = fs::read_to_string(entry.unwrap().path()) else { continue };

@@ -130,9 +130,9 @@ fn a_star_of_a_regex_location_is_lost_and_no_fault_is_repaired() {
     let text = format!("server {{ server_name api.example; {ALLOW} {star} }}");
     let (policy, report) = import(&[("n.conf", &text)]);
     assert!(policy.contains("decide: `location ~ \\.json$` is a regex"), "{policy}");
-    let (losses, others) = report.split_once("## Fixes").unwrap_or((&report, ""));
+    let (losses, others) = report.split_once("Fixes:").unwrap_or((&report, ""));
     let witness = "`GET /orders.json` `origin: https://evil.test`";
-    assert!(losses.contains("## Losses") && losses.contains(witness), "{report}");
+    assert!(losses.contains("Losses:") && losses.contains(witness), "{report}");
     assert!(!others.contains("https://evil.test"), "{report}");
 }
 
