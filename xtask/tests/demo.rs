@@ -142,16 +142,19 @@ fn who_was_refused_is_in_the_log_and_in_the_metrics_with_labels() {
     front.wait_until_ready();
     front.ask("/plain", "https://stranger.example");
     let url = format!("http://{}/stats/prometheus", front.admin);
-    let metrics = ureq::get(url).call().unwrap().body_mut().read_to_string().unwrap();
-    for line in [
+    let lines = [
         r#"corsward_decisions{kind="actual",verdict="refused",reason="origin"} 1"#,
         r#"corsward_policy{verdict="refused",namespace="demo",policy="api"} 1"#,
         r#"corsward_policy_shadow_comparisons{comparison="agree",namespace="demo",policy="api"} 0"#,
         r#"corsward_shadow_comparisons{comparison="agree"} 0"#,
         "corsward_wire_v1{} 1",
-    ] {
-        assert!(metrics.contains(line), "{line} is not in {metrics}");
-    }
+    ];
+    // The filter passes its counters on once a second.
+    wait::until("the metrics", TIMEOUT, || {
+        let metrics = ureq::get(&url).call()?.body_mut().read_to_string()?;
+        Ok(lines.iter().all(|line| metrics.contains(line)).then_some(()))
+    })
+    .unwrap();
     front.signal(Signal::TERM);
     let (_, _, stderr) = front.end();
     let line =
