@@ -11,12 +11,6 @@ type Status = u32;
 
 const OK: Status = 0;
 
-/// The address and the length of bytes that the host hands over.
-struct Received {
-    data: *mut u8,
-    len: usize,
-}
-
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
     safe fn proxy_set_tick_period_milliseconds(period: u32) -> Status;
@@ -121,27 +115,20 @@ pub(crate) fn current_time() -> u64 {
 
 /// The first bytes of a buffer.
 pub(crate) fn buffer(buffer: BufferType, max_len: usize) -> Option<Vec<u8>> {
-    let mut to = Received::NOTHING;
-    let (data, len) = (&raw mut to.data, &raw mut to.len);
     // SAFETY: the host writes an address and a length during the call.
-    let status = unsafe { proxy_get_buffer_bytes(buffer, 0, max_len, data, len) };
-    to.bytes(status)
+    received(|data, len| unsafe { proxy_get_buffer_bytes(buffer, 0, max_len, data, len) })
 }
 
 /// The headers of a message, in the form of a [`PairMap`](crate::pair_map::PairMap).
 pub(crate) fn headers(map: MapType) -> Option<Vec<u8>> {
-    let mut to = Received::NOTHING;
     // SAFETY: the host writes an address and a length during the call.
-    let status = unsafe { proxy_get_header_map_pairs(map, &raw mut to.data, &raw mut to.len) };
-    to.bytes(status)
+    received(|data, len| unsafe { proxy_get_header_map_pairs(map, data, len) })
 }
 
 pub(crate) fn header(map: MapType, name: &str) -> Option<Vec<u8>> {
-    let mut to = Received::NOTHING;
-    let (data, len) = (&raw mut to.data, &raw mut to.len);
+    let (name, name_len) = (name.as_ptr(), name.len());
     // SAFETY: the host reads the name, and writes an address and a length, during the call.
-    let status = unsafe { proxy_get_header_map_value(map, name.as_ptr(), name.len(), data, len) };
-    to.bytes(status)
+    received(|data, len| unsafe { proxy_get_header_map_value(map, name, name_len, data, len) })
 }
 
 pub(crate) fn set_header(map: MapType, name: &str, value: &[u8]) {
@@ -158,11 +145,8 @@ pub(crate) fn remove_header(map: MapType, name: &str) {
 
 /// `path` has its parts, with a zero byte between two of them.
 pub(crate) fn property(path: &str) -> Option<Vec<u8>> {
-    let mut to = Received::NOTHING;
-    let (data, len) = (&raw mut to.data, &raw mut to.len);
     // SAFETY: the host reads the path, and writes an address and a length, during the call.
-    let status = unsafe { proxy_get_property(path.as_ptr(), path.len(), data, len) };
-    to.bytes(status)
+    received(|data, len| unsafe { proxy_get_property(path.as_ptr(), path.len(), data, len) })
 }
 
 pub(crate) fn set_property(path: &str, value: &[u8]) {
@@ -172,11 +156,10 @@ pub(crate) fn set_property(path: &str, value: &[u8]) {
 }
 
 pub(crate) fn shared_data(key: &str) -> Option<Vec<u8>> {
-    let (mut to, mut version) = (Received::NOTHING, 0);
-    let (data, len, version) = (&raw mut to.data, &raw mut to.len, &raw mut version);
+    let mut version = 0;
+    let (key, key_len, version) = (key.as_ptr(), key.len(), &raw mut version);
     // SAFETY: the host reads the key, and writes an address, a length and a version, during the call.
-    let status = unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), data, len, version) };
-    to.bytes(status)
+    received(|data, len| unsafe { proxy_get_shared_data(key, key_len, data, len, version) })
 }
 
 /// Replaces whatever is there.
@@ -197,23 +180,20 @@ pub(crate) fn send_local_response(status: u32, headers: &[u8]) {
 
 const NO_GRPC_STATUS: i32 = -1;
 
-// === impl Received ===
+/// The bytes for which `call` has the host write an address and a length, if it succeeds.
+fn received(call: impl FnOnce(*mut *mut u8, *mut usize) -> Status) -> Option<Vec<u8>> {
+    let (mut data, mut len) = (ptr::null_mut(), 0);
+    let status = call(&raw mut data, &raw mut len);
+    (status == OK).then(|| handed_over(data, len))
+}
 
-impl Received {
-    const NOTHING: Self = Self { data: ptr::null_mut(), len: 0 };
-
-    /// The bytes, if the call succeeded.
-    #[inline(never)]
-    fn bytes(self, status: Status) -> Option<Vec<u8>> {
-        if status != OK {
-            return None;
-        }
-        if self.data.is_null() {
-            return Some(Vec::new());
-        }
-        let bytes = ptr::slice_from_raw_parts_mut(self.data, self.len);
-        // SAFETY: the host wrote what `proxy_on_memory_allocate` of the SDK returned to it for this length, the address of a boxed slice of
-        // bytes. It has filled the slice, which is the module's from here on.
-        Some(unsafe { Box::from_raw(bytes) }.into_vec())
+#[inline(never)]
+fn handed_over(data: *mut u8, len: usize) -> Vec<u8> {
+    if data.is_null() {
+        return Vec::new();
     }
+    let bytes = ptr::slice_from_raw_parts_mut(data, len);
+    // SAFETY: the host wrote what `proxy_on_memory_allocate` of the SDK returned to it for this length, the address of a boxed slice of
+    // bytes. It has filled the slice, which is the module's from here on.
+    unsafe { Box::from_raw(bytes) }.into_vec()
 }
