@@ -89,10 +89,13 @@ pub fn shipped_for(program: Program, arch: Arch) -> Result<PathBuf> {
 }
 
 fn built(build: &mut Command, program: Program, suffix: &str) -> Result<PathBuf> {
-    let name = format!("{}{suffix}", program.name);
-    let is_it = |file: &PathBuf| file.file_name().is_some_and(|file| *file == *name);
-    let files = artifacts(build)?;
-    files.into_iter().find(is_it).with_context(|| format!("cargo built no {name}"))
+    artifact(build, &format!("{}{suffix}", program.name))
+}
+
+/// Runs a `cargo build`, and says where the file of that name is that came out of it.
+pub(crate) fn artifact(build: &mut Command, name: &str) -> Result<PathBuf> {
+    let mut files = artifacts(build)?.into_iter();
+    files.find(|file| file.ends_with(name)).with_context(|| format!("cargo built no {name}"))
 }
 
 /// Runs a `cargo build` and lists the files that it says came out of it.

@@ -122,7 +122,5 @@ fn tell(args: &Args, runner: &Path, cluster: &Cluster) -> Result<()> {
 fn runner() -> Result<PathBuf> {
     let mut build = command::cargo();
     build.args(["build", "-p", "corsward-e2e"]);
-    let files = build::artifacts(&mut build)?;
-    let name = format!("corsward-e2e{}", std::env::consts::EXE_SUFFIX);
-    files.into_iter().find(|file| file.ends_with(&name)).context("cargo built no corsward-e2e")
+    build::artifact(&mut build, &format!("corsward-e2e{}", std::env::consts::EXE_SUFFIX))
 }

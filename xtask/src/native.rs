@@ -141,9 +141,7 @@ impl Build<'_> {
         cargo.args(["build", "--profile", "native", "--locked", "-p", "corsward-filter-native"]);
         cargo.args(["--target", &target, "--features", &self.features.join(",")]);
         cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
-        let files = build::artifacts(&mut cargo)?;
-        let file = files.into_iter().find(|file| file.ends_with("libcorsward_filter_native.so"));
-        let file = file.context("cargo built no libcorsward_filter_native.so")?;
+        let file = build::artifact(&mut cargo, "libcorsward_filter_native.so")?;
         fs::read(&file).with_context(|| format!("read {}", file.display()))
     }
 

@@ -136,9 +136,8 @@ impl Module {
     /// Compiles the command; where cargo builds what `former` was made from, that is kept.
     fn build(former: Option<Self>) -> Result<Self> {
         let mut cargo = wasm::cargo()?;
-        let files = build::artifacts(cargo.args(["-p", "corsward-cli", "--bin", "corsward"]))?;
-        let built = files.into_iter().find(|file| file.ends_with("corsward.wasm"));
-        let built = fs::read(built.context("cargo built no corsward.wasm")?)?;
+        cargo.args(["-p", "corsward-cli", "--bin", "corsward"]);
+        let built = fs::read(build::artifact(&mut cargo, "corsward.wasm")?)?;
         let made_from = digest(&built);
         if let Some(former) = former.filter(|former| former.made_from == made_from) {
             return Ok(former);

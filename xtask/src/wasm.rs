@@ -143,9 +143,9 @@ impl Module {
 
     /// Compiles the filter with cargo.
     fn compile() -> Result<Vec<u8>> {
-        let files = build::artifacts(cargo()?.args(["-p", "corsward-filter"]))?;
-        let module = files.into_iter().find(|file| file.ends_with("corsward_filter.wasm"));
-        let module = module.context("cargo built no corsward_filter.wasm")?;
+        let mut cargo = cargo()?;
+        let module =
+            build::artifact(cargo.args(["-p", "corsward-filter"]), "corsward_filter.wasm")?;
         fs::read(&module).with_context(|| format!("read {}", module.display()))
     }
 }

@@ -113,14 +113,10 @@ impl Modules {
         let (corsward, dynamic) = (wasm::build()?, native::build()?);
         let mut cargo = command::cargo();
         cargo.args(["build", "--profile", "native", "-p", "corsward-bench-empty-native"]);
-        let files = build::artifacts(&mut cargo)?;
-        let is_module = |file: &PathBuf| file.ends_with("libcorsward_bench_empty_native.so");
-        let empty_native = files.into_iter().find(is_module);
-        let empty_native =
-            empty_native.context("cargo built no libcorsward_bench_empty_native.so")?;
-        let files = build::artifacts(wasm::cargo()?.args(["-p", "corsward-bench-empty"]))?;
-        let empty = files.into_iter().find(|file| file.ends_with("corsward_bench_empty.wasm"));
-        let empty = empty.context("cargo built no corsward_bench_empty.wasm")?;
+        let empty_native = build::artifact(&mut cargo, "libcorsward_bench_empty_native.so")?;
+        let mut cargo = wasm::cargo()?;
+        cargo.args(["-p", "corsward-bench-empty"]);
+        let empty = build::artifact(&mut cargo, "corsward_bench_empty.wasm")?;
         let earlier = earlier.map(Path::to_owned);
         Ok(Self { empty, corsward, empty_native, dynamic, earlier })
     }
