@@ -29,6 +29,8 @@ pub async fn at_start(client: &Client) -> IstioKind {
 
 /// Returns once the cluster calls for a kind other than `kind`. An API server that does not answer changes nothing.
 pub async fn changed(client: &Client, kind: IstioKind) {
+    // The start has just asked.
+    sleep(RESYNC_INTERVAL).await;
     let KindChoice { kind: after, why } =
         wait_for(client, RESYNC_INTERVAL, |choice| choice != kind).await;
     info!(
