@@ -120,9 +120,7 @@ impl Edits<'_> {
         if !name.starts_with(CORS_RESPONSE_PREFIX) {
             return None;
         }
-        let owned = if self.replace { CORS_RESPONSE_HEADERS } else { &[] };
-        let owned = owned.iter().copied().find(|owned| owned.as_bytes() == name)?;
-        (!self.set.contains(owned)).then_some(owned)
+        self.remove().find(|removed| removed.as_bytes() == name)
     }
 }
 
