@@ -24,7 +24,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use clap::{ArgGroup, ValueEnum};
 use corsward_browser::CredentialsMode;
-use corsward_policy::Severity;
 use serde::{Deserialize, Serialize};
 
 use crate::live::ClusterArgs;
@@ -244,7 +243,7 @@ fn policies(live: &LiveObjects, paths: &[PathBuf]) -> anyhow::Result<Policies> {
         let is_answering = it.subject.as_ref().is_some_and(|subject| {
             subject.kind == corsward_api::KIND && answering.contains(&subject.id)
         });
-        it.finding.severity() == Severity::Refusal && !is_answering
+        it.finding.is_refusal() && !is_answering
     };
     if policies.findings.iter().any(is_left_out) {
         note(format_args!("warning: {LEFT_OUT}"));

@@ -27,7 +27,7 @@ use corsward_operator_core::origin_sets::OriginSets;
 use corsward_operator_core::publish::istio::REACH;
 use corsward_operator_core::validation::{Accepted, Context, Validation, validate_object};
 use corsward_policy::draft::Specificity;
-use corsward_policy::{Compiled, Finding, Policy, PolicyId, Severity, compile, finding};
+use corsward_policy::{Compiled, Finding, Policy, PolicyId, compile, finding};
 use serde_json::Value;
 
 use self::cluster::Cluster;
@@ -242,8 +242,7 @@ impl Policies {
 
     /// The first refusal with its place, and the number of the others.
     pub(crate) fn first_refusal(&self) -> Option<String> {
-        let mut refusals =
-            self.findings.iter().filter(|it| it.finding.severity() == Severity::Refusal);
+        let mut refusals = self.findings.iter().filter(|it| it.finding.is_refusal());
         let first = refusals.next()?;
         let file = self.files.get(first.place.file).map(|file| file.name.clone());
         let subject = first.subject.as_ref().map(|subject| subject.id.to_string());
@@ -259,7 +258,7 @@ impl Policies {
     /// Does a finding refuse something?
     #[must_use]
     pub fn is_refused(&self) -> bool {
-        self.findings.iter().any(|it| it.finding.severity() == Severity::Refusal)
+        self.findings.iter().any(|it| it.finding.is_refusal())
     }
 
     fn validate(&mut self, objects: Objects, live: &LiveObjects) {
@@ -520,7 +519,7 @@ fn recorded(
 fn judge(validation: &mut Validation, guardrails: &[Guardrail]) {
     let Some(accepted) = &validation.accepted else { return };
     let exceeded = accepted.exceeded(guardrails);
-    if exceeded.iter().any(|finding| finding.severity() == Severity::Refusal) {
+    if exceeded.iter().any(Finding::is_refusal) {
         validation.accepted = None;
     }
     validation.findings.extend(exceeded);

@@ -12,7 +12,7 @@ use corsward_operator_core::filter_module::{self, Module, is_digest};
 use corsward_operator_core::publish::ecds::{self, EnvoyModule, Shell};
 use corsward_operator_core::publish::istio::IstioKind;
 use corsward_operator_core::publish::output::Output;
-use corsward_policy::{Severity, wire};
+use corsward_policy::wire;
 use serde_json::{Value, json};
 
 use crate::outcome::Outcome;
@@ -119,7 +119,7 @@ enum Kind {
 pub(crate) fn run(args: &RenderArgs, out: &mut impl Write) -> anyhow::Result<Outcome> {
     args.require_consistent()?;
     let policies = Policies::read(&args.paths);
-    let refusal = |found: &&FileFinding| found.finding.severity() == Severity::Refusal;
+    let refusal = |found: &&FileFinding| found.finding.is_refusal();
     let refusals: Vec<&FileFinding> = policies.findings.iter().filter(refusal).collect();
     for found in &refusals {
         let file = policies.files.get(found.place.file).map_or("", |file| &file.name);

@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
-use corsward_policy::Severity;
 
 use self::report::{Report, SuiteReport};
 use self::suite::{FILE_NAME, Suite};
@@ -150,7 +149,7 @@ fn test(file: &Path) -> anyhow::Result<SuiteReport> {
 fn policies(paths: &[PathBuf]) -> anyhow::Result<Policies> {
     let policies = Policies::read(paths);
     let shown = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ");
-    let refused = policies.findings.iter().find(|it| it.finding.severity() == Severity::Refusal);
+    let refused = policies.findings.iter().find(|it| it.finding.is_refusal());
     if let Some(FileFinding { place, subject, finding }) = refused {
         let file = policies.files.get(place.file).map(|file| file.name.as_str());
         let subject = subject.as_ref().map(|subject| format!(" {}", subject.id));

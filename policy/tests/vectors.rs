@@ -10,8 +10,8 @@ use std::fs;
 use std::path::Path;
 
 use corsward_policy::draft::{CorsDraft, DisallowedRequests, Draft, Mode, OnFailure, PolicyId};
+use corsward_policy::validate;
 use corsward_policy::validate::NoKnowledge;
-use corsward_policy::{Severity, validate};
 use serde_json::Value;
 
 #[test]
@@ -28,7 +28,7 @@ fn no_policy_of_the_vectors_is_refused() {
             let refusals: Vec<String> = validated
                 .findings
                 .iter()
-                .filter(|finding| finding.severity() == Severity::Refusal)
+                .filter(|finding| finding.is_refusal())
                 .map(ToString::to_string)
                 .collect();
             assert_eq!(refusals, [""; 0], "{:?}: {name}", file.path());

@@ -5,7 +5,7 @@ use corsward_manifest::convert;
 use corsward_manifest::knowledge::FullKnowledge;
 use corsward_policy::draft::{PolicyId, Specificity};
 use corsward_policy::pattern::OriginPattern;
-use corsward_policy::{Finding, Policy, Severity, validate};
+use corsward_policy::{Finding, Policy, validate};
 
 use crate::layer::{Comparison, Layer, Names, OriginRule, url};
 use crate::settings::{Block, BlockPath, Failure, Note, Settings};
@@ -225,7 +225,7 @@ fn accepted(spec: &mut api::CorsPolicySpec, id: &PolicyId) -> Result<(Policy, Ve
         if let Some(policy) = validated.policy {
             return Ok((policy, notes));
         }
-        let refused = validated.findings.iter().filter(|f| f.severity() == Severity::Refusal);
+        let refused = validated.findings.iter().filter(|f| f.is_refusal());
         let mut refused: Vec<&Finding> = refused.collect();
         // From the end of each list, so that an index stays one.
         refused.sort_by_key(|finding| std::cmp::Reverse(place(&finding.field)));

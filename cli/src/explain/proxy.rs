@@ -15,8 +15,8 @@ use corsward_policy::response_plan::ResponsePlan;
 use corsward_policy::scope::HostPattern;
 use corsward_policy::verdict::Verdict;
 use corsward_policy::{
-    Action, Compiled, Draft, Finding, Policy, PolicyId, Request, RequestField, Response, Severity,
-    Validated, compile, decide, validate,
+    Action, Compiled, Draft, Finding, Policy, PolicyId, Request, RequestField, Response, Validated,
+    compile, decide, validate,
 };
 use url::Url;
 
@@ -73,7 +73,7 @@ impl Proxy {
     /// Fails with the finding that refuses it.
     pub(crate) fn with(&self, place: usize, draft: Draft) -> Result<Self, Box<Finding>> {
         let Validated { policy, findings } = validate(&draft, &FullKnowledge);
-        let refusal = findings.into_iter().find(|it| it.severity() == Severity::Refusal);
+        let refusal = findings.into_iter().find(Finding::is_refusal);
         if let Some(refusal) = refusal {
             return Err(Box::new(refusal));
         }

@@ -8,6 +8,7 @@ use crate::finding::TargetReason;
 
 /// Longest part of a label.
 const LONGEST_WORD: usize = 63;
+
 /// Findings about labels that stand below `field`.
 pub(crate) fn check(labels: &Labels, field: &str) -> Vec<Finding> {
     let impossible = labels.iter().filter(|(name, value)| !is_name(name) || !is_value(value));

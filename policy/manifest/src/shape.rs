@@ -6,9 +6,9 @@ mod stranger;
 use std::collections::BTreeSet;
 
 use corsward_api::GATEWAY_GROUP;
+use corsward_policy::Finding;
 use corsward_policy::finding::{Written, join};
 use corsward_policy::slip::slips;
-use corsward_policy::{Finding, Severity};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
@@ -84,7 +84,7 @@ impl Repairs {
         });
         let refused: BTreeSet<&str> = later
             .iter()
-            .filter(|finding| finding.severity() == Severity::Refusal)
+            .filter(|finding| finding.is_refusal())
             .map(|finding| finding.field.as_str())
             .collect();
         let bounds = self.bounds.iter().filter(|bound| !refused.contains(bound.field.as_str()));

@@ -102,7 +102,7 @@ fn strings(list: &[&str]) -> Vec<String> {
 /// `field code` of each finding, in order.
 fn codes(draft: &Draft) -> Vec<String> {
     let Validated { policy, findings } = validate(draft, &SmallJudge);
-    let refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
+    let refused = findings.iter().any(Finding::is_refusal);
     assert_eq!(policy.is_none(), refused, "{findings:?}");
     findings.iter().map(|finding| format!("{} {}", finding.field, finding.code())).collect()
 }

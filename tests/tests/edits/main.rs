@@ -20,8 +20,8 @@ use corsward_operator::source::document;
 use corsward_operator_core::guardrails::{self, Guardrail};
 use corsward_operator_core::origin_sets;
 use corsward_operator_core::validation::{Context, Validation, validate_object};
+use corsward_policy::Finding;
 use corsward_policy::finding::{Edit, Written};
-use corsward_policy::{Finding, Severity};
 use corsward_tests::suite;
 use serde_json::{Value, json};
 
@@ -98,7 +98,7 @@ fn findings(object: &Value, beside: &[Value]) -> Vec<Finding> {
 /// The number of findings of each refusal.
 fn refusals(findings: &[Finding]) -> BTreeMap<&'static str, usize> {
     let mut counts = BTreeMap::new();
-    for finding in findings.iter().filter(|it| it.severity() == Severity::Refusal) {
+    for finding in findings.iter().filter(|it| it.is_refusal()) {
         *counts.entry(finding.code()).or_default() += 1;
     }
     counts
@@ -305,8 +305,7 @@ fn a_value_that_reflects_the_origin_is_named_as_that() {
         ("another star", with_credentials(json!("all")), "spec.cors.allowOrigins"),
     ] {
         let said = findings(&object("CorsPolicy", &json!({"cors": cors})), &[]);
-        let refused: Vec<_> =
-            said.iter().filter(|finding| finding.severity() == Severity::Refusal).collect();
+        let refused: Vec<_> = said.iter().filter(|finding| finding.is_refusal()).collect();
         assert_eq!(refused.len(), 1, "{why}: {said:#?}");
         assert_eq!((refused[0].code(), refused[0].field.as_str()), ("CORS-E533", field), "{why}");
     }
@@ -335,7 +334,7 @@ fn a_text_without_quotes_in_an_unknown_field_gets_the_fix_of_the_field_alone() {
 /// The refusals of a policy's text, as `kubectl` would have it.
 fn refused(text: &str) -> Vec<Finding> {
     let mut findings = findings_in(text);
-    findings.retain(|finding| finding.severity() == Severity::Refusal);
+    findings.retain(|finding| finding.is_refusal());
     findings
 }
 

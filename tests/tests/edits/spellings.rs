@@ -4,7 +4,7 @@ use corsward_manifest::knowledge::FullKnowledge;
 use corsward_operator::source::document;
 use corsward_operator_core::guardrails::Guardrail;
 use corsward_operator_core::validation::{Context, validate_object};
-use corsward_policy::{Finding, Severity};
+use corsward_policy::Finding;
 
 use crate::findings_in;
 
@@ -23,7 +23,7 @@ fn spec(line: &str) -> String {
 
 fn refusals(text: &str) -> Vec<String> {
     let findings = findings_in(text).into_iter();
-    let refusals = findings.filter(|finding| finding.severity() == Severity::Refusal);
+    let refusals = findings.filter(|finding| finding.is_refusal());
     refusals.map(|finding| finding.to_string()).collect()
 }
 
@@ -72,11 +72,8 @@ fn a_value_is_quoted_as_written_and_its_fix_is_accepted_there() {
         ("010", format!("\u{feff}{}", cors("maxAge: 010").replace('\n', "\r\n")), "10"),
     ] {
         let findings = findings_in(&text);
-        let found: Vec<_> = findings
-            .iter()
-            .filter(|finding| finding.severity() == Severity::Refusal)
-            .map(Finding::message)
-            .collect();
+        let found: Vec<_> =
+            findings.iter().filter(|finding| finding.is_refusal()).map(Finding::message).collect();
         let [message] = found.as_slice() else { panic!("{written}: {found:?}") };
         assert!(message.starts_with(&format!("`{written}` ")), "{message}");
         assert!(message.contains(&format!("write `{fix}`")), "{written}: {message}");

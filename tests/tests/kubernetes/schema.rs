@@ -5,7 +5,6 @@ use std::fs;
 
 use corsward_cli::policies::Policies;
 use corsward_operator::source::document;
-use corsward_policy::Severity;
 use corsward_test_harness::cluster::LocalCluster;
 use corsward_tests::suite;
 use serde_json::{Value, json};
@@ -40,7 +39,7 @@ fn refusals(kind: &str, spec: &Value) -> Vec<String> {
     fs::write(file.path(), object.to_string()).unwrap();
     let policies = Policies::read(&[file.path()]);
     let refusals = policies.findings.iter().map(|found| &found.finding);
-    let refusals = refusals.filter(|finding| finding.severity() == Severity::Refusal);
+    let refusals = refusals.filter(|finding| finding.is_refusal());
     refusals.map(|finding| finding.field.clone()).collect()
 }
 

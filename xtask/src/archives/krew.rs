@@ -12,6 +12,7 @@ use crate::{build, tar_gz};
 
 /// The name of the plugin: `kubectl cors`.
 const PLUGIN: &str = "cors";
+
 /// Writes the manifest for the archives of `folder`, which users fetch from below `url`, into that folder. Says where it is.
 ///
 /// # Errors

@@ -10,7 +10,7 @@ use corsward_operator_core::event::Problem;
 use corsward_operator_core::finding::GuardrailReason;
 use corsward_operator_core::object::Object;
 use corsward_operator_core::validation::dependency_findings;
-use corsward_policy::{Finding, Severity};
+use corsward_policy::Finding;
 use serde_json::Value;
 
 /// The content of a file.
@@ -72,7 +72,7 @@ impl Documents {
         let Manifest { kind, namespace, name, spec, findings: _, spelling: _ } = manifest;
         let is_guardrail = kind == Kind::ClusterCorsPolicy;
         let spec = spec.unwrap_or_default();
-        let is_refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
+        let is_refused = findings.iter().any(Finding::is_refusal);
         if is_guardrail && is_refused {
             findings.push(Finding::new("spec", GuardrailReason::LastGoodHolds));
         }

@@ -29,9 +29,7 @@ pub(super) fn judged(
     findings: &[Finding],
     off: bool,
 ) -> AdmissionResponse {
-    let refuses = |finding: &&Finding| {
-        finding.severity() == Severity::Refusal && !is_about_other_objects(finding)
-    };
+    let refuses = |finding: &&Finding| finding.is_refusal() && !is_about_other_objects(finding);
     let refusals: Vec<&Finding> = findings.iter().filter(refuses).filter(|_| !off).collect();
     let others = findings.iter().filter(|finding| off || !refuses(finding));
     let mut response = AdmissionResponse::from(request);

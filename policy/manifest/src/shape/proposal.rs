@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use corsward_api::v1alpha1::CorsPolicySpec;
 use corsward_policy::draft::Specificity;
 use corsward_policy::finding::{Edit, Written};
-use corsward_policy::{Finding, PolicyId, Severity, validate};
+use corsward_policy::{Finding, PolicyId, validate};
 use serde_json::{Map, Value, json};
 
 use super::stranger::get;
@@ -188,7 +188,7 @@ fn refusals(object: &Value, place: &str) -> Option<Vec<Finding>> {
     let id = PolicyId { namespace: String::new(), name: String::new() };
     let draft = convert::draft(&id, &spec, Specificity::Namespace, None);
     let mut findings = validate(&draft, &FullKnowledge).findings;
-    findings.retain(|it| it.severity() == Severity::Refusal && is_within(&it.field, place));
+    findings.retain(|it| it.is_refusal() && is_within(&it.field, place));
     Some(findings)
 }
 

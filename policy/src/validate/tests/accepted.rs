@@ -6,7 +6,7 @@ use crate::{compile, wire};
 
 fn accepted(draft: &Draft) -> (Option<Policy>, Vec<String>) {
     let Validated { policy, findings } = validate_accepted(draft, &SmallJudge);
-    let refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
+    let refused = findings.iter().any(Finding::is_refusal);
     assert_eq!(policy.is_none(), refused, "{findings:?}");
     let say = |finding: &Finding| format!("{} {}", finding.field, finding.code());
     (policy, findings.iter().map(say).collect())

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use corsward_cli::policies::Policies;
-use corsward_policy::Severity;
 use corsward_test_harness::cluster::TestNamespace;
 use corsward_test_harness::eventually::eventually;
 use serde_json::{Value, json};
@@ -106,7 +105,7 @@ fn printed(objects: &[&Value]) -> Refusals {
     fs::write(file.path(), text.join("\n---\n")).unwrap();
     let policies = Policies::read(&[file.path()]);
     let refusals = policies.findings.iter().map(|found| &found.finding);
-    let refusals = refusals.filter(|finding| finding.severity() == Severity::Refusal);
+    let refusals = refusals.filter(|finding| finding.is_refusal());
     refusals.map(|it| [it.code().to_owned(), it.field.clone(), it.message()]).collect()
 }
 

@@ -426,8 +426,7 @@ fn what_a_finding_proposes_is_accepted_without_it() {
                         CorsDraft { allow_origins, allow_credentials, ..CorsDraft::default() };
                     let draft = Draft { cors: Some(cors), ..Draft::default() };
                     let refusals = validate(&draft, &FullKnowledge).findings;
-                    let mut refusals =
-                        refusals.iter().filter(|one| one.severity() == Severity::Refusal);
+                    let mut refusals = refusals.iter().filter(|one| one.is_refusal());
                     assert_eq!(refusals.next(), None, "{why}: {instead}");
                     proposals += 1;
                 }
