@@ -174,7 +174,7 @@ impl Operator {
         for command in commands {
             match command {
                 Command::Publish(desired) => {
-                    self.reconciler.want(desired, self.now.instant);
+                    self.reconciler.want(&desired, self.now.instant);
                     self.publish();
                     events.push(Event::Published(self.reconciler.drain_updates()));
                 }

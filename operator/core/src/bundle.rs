@@ -2,7 +2,7 @@
 
 mod bundles;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
@@ -58,6 +58,8 @@ pub struct Desired {
     /// Bundles that a regrouping replaces, or that hold no policy any more. Each one carries what replaces it, and is deleted after the grace
     /// period.
     pub retiring: Bundles,
+    /// Namespaces with a bundle that must not be published, not even as it is in force: no object of them is deleted.
+    pub frozen: BTreeSet<String>,
 }
 
 /// A publisher's report on one bundle.

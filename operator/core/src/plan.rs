@@ -305,6 +305,7 @@ impl DesiredBundles {
         if plan.frozen {
             self.keep(scope, &mut desired);
         }
+        self.freeze(scope, plan.frozen);
         for bundles in [&mut self.desired.bundles, &mut self.desired.retiring] {
             let before = bundles.of_namespace(scope.namespace()).map(|(key, _)| key);
             let gone: Vec<_> =
@@ -315,7 +316,7 @@ impl DesiredBundles {
         }
         for (key, (bundle, retiring)) in desired {
             let key = Arc::new(key);
-            let Desired { bundles, retiring: old } = &mut self.desired;
+            let Desired { bundles, retiring: old, frozen: _ } = &mut self.desired;
             let (to, from) = if retiring { (old, bundles) } else { (bundles, old) };
             self.is_taken &= from.remove(&key).is_none();
             if to.get(&key) != Some(&bundle) {
@@ -323,6 +324,15 @@ impl DesiredBundles {
                 self.is_taken = false;
             }
         }
+    }
+
+    /// Takes in whether objects of a part may be deleted.
+    fn freeze(&mut self, scope: &Scope, is_frozen: bool) {
+        let Some(namespace) = scope.namespace() else { return };
+        let frozen = &mut self.desired.frozen;
+        let is_new =
+            if is_frozen { frozen.insert(namespace.to_owned()) } else { frozen.remove(namespace) };
+        self.is_taken &= !is_new;
     }
 
     /// Leaves in place what was wanted of a part and nothing else is known of.

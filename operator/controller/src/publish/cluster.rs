@@ -178,7 +178,7 @@ impl ObjectPublisher {
             return leads;
         }
         let desired = Arc::clone(&self.desired.borrow_and_update());
-        for key in self.reconciler.want(Arc::clone(&desired), now) {
+        for key in self.reconciler.want(&desired, now) {
             let bytes = desired.bundles.get(&key).map(|bundle| bundle.compiled.len());
             self.deps.metrics.bundle(&key, bytes);
         }

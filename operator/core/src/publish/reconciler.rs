@@ -3,8 +3,9 @@
 //! In each namespace the existing objects are updated first, then new ones are created. Last, superseded ones are deleted: `settle` starts
 //! their grace (`--grace`, 10 s) when all writes of the namespace are done, a new write starts it anew, and `next` deletes them at its end. So a proxy may have two filters
 //! for a moment, but never none. The plan says which bundles retire (`DesiredBundles::desire` of `operator/core/src/plan.rs`); objects of a
-//! former kind go in the same way (`Leftovers`), and copies without a readable bundle. Nothing of a namespace retires while a bundle of it
-//! exceeds the size bound. A `ConfigMap` is never deleted: an Envoy may have mounted it.
+//! former kind go in the same way where a desired object of their namespace is there (`Leftovers`), and copies without a readable bundle.
+//! Nothing of a namespace is deleted while a bundle of it exceeds the size bound, or while a foreign field changes the meaning of one of its
+//! objects. A `ConfigMap` is never deleted: an Envoy may have mounted it.
 
 mod objects;
 mod pending;
@@ -110,8 +111,8 @@ impl Reconciler {
     }
 
     /// Takes in what is wanted now, and says of which bundles something else is wanted.
-    pub fn want(&mut self, desired: Arc<Desired>, now: Instant) -> BTreeSet<BundleKey> {
-        let before = self.desired.take().unwrap_or_default();
+    pub fn want(&mut self, desired: &Arc<Desired>, now: Instant) -> BTreeSet<BundleKey> {
+        let before = self.desired.replace(Arc::clone(desired)).unwrap_or_default();
         let mut changed = before.bundles.differing(&desired.bundles);
         changed.append(&mut before.retiring.differing(&desired.retiring));
         for key in &changed {
@@ -132,7 +133,9 @@ impl Reconciler {
             }
             self.reconcile(&place, None, now);
         }
-        self.desired = Some(desired);
+        for namespace in before.frozen.symmetric_difference(&desired.frozen) {
+            self.settle(namespace, now);
+        }
         changed
     }
 
@@ -404,28 +407,31 @@ impl Reconciler {
     /// Says since when a namespace has been as it should be.
     fn settle(&mut self, namespace: &str, now: Instant) {
         let settled = self.pending.get(namespace).is_none_or(Pending::is_settled);
+        let whole = settled && self.is_whole(namespace);
         if self.leftovers.is_in(namespace) {
-            let replaced = settled && self.is_replaced(namespace);
+            let replaced = whole && self.kept(namespace).next().is_some();
             self.leftovers.settle(namespace, replaced, now);
         }
         let Some(pending) = self.pending.get_mut(namespace) else { return };
         for since in pending.retiring.values_mut() {
-            *since = settled.then(|| since.unwrap_or(now));
+            *since = whole.then(|| since.unwrap_or(now));
         }
         if settled && pending.retiring.is_empty() {
             self.pending.remove(namespace);
         }
     }
 
-    /// Is there a desired object in the settled namespace, and none with a foreign field that changes its meaning?
-    fn is_replaced(&self, namespace: &str) -> bool {
-        let mut kept = within(namespace, &self.wanted).filter(|(_, wanted)| !wanted.retiring);
-        let mut any = false;
-        let whole = kept.all(|(_, wanted)| {
-            any = true;
-            wanted.foreign_field.is_none()
-        });
-        any && whole
+    /// Does every bundle of the settled namespace have its object, none of them with a foreign field that changes its meaning?
+    fn is_whole(&self, namespace: &str) -> bool {
+        let is_frozen = |desired: &Arc<Desired>| desired.frozen.contains(namespace);
+        !self.desired.as_ref().is_some_and(is_frozen)
+            && self.kept(namespace).all(|wanted| wanted.foreign_field.is_none())
+    }
+
+    /// The desired objects of a namespace that stay.
+    fn kept(&self, namespace: &str) -> impl Iterator<Item = &Wanted> {
+        let wanted = within(namespace, &self.wanted).map(|(_, wanted)| wanted);
+        wanted.filter(|wanted| !wanted.retiring)
     }
 
     fn is_due(&self, place: &Key, now: Instant) -> bool {

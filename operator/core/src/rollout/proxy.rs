@@ -1,8 +1,8 @@
 //! Proxy: the configuration that it should run, the report of its metrics on the filter in it, and the time of the next poll.
 //!
 //! A filter reports the first 53 bits of a digest as a gauge (`gauge_of` of `policy/src/wire.rs`), and `PublishedBundle::of` of the
-//! tracker cuts the published digest in the same way. A proxy is in sync if its gauge equals one of its published bundles; during a regrouping, a bundle that retires counts only where no
-//! other one stays.
+//! tracker cuts the published digest in the same way. A proxy is in sync if its gauge equals one of those that it should have (`wanted` of the
+//! schedule); for the status of a policy, earlier configurations with the same spec count too (`holds`).
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

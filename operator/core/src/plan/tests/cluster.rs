@@ -409,6 +409,7 @@ fn what_is_too_much_together_stays_apart_and_a_stop_takes_effect() {
     index.change(labelled_service("api", "tier", "web"));
     let frozen = desired(&mut publisher, &index, &before);
     assert!(frozen.retiring.is_empty());
+    assert!(frozen.frozen.contains("shop"));
     assert_eq!(frozen.bundles.len(), 3, "nothing goes");
     assert_eq!(frozen.bundles[&of_b], before.bundles[&of_b], "both would be too much");
     assert!(frozen.bundles[&of_a].compiled.contains(r#""labels":{"tier":"web"}"#));

@@ -37,8 +37,16 @@ impl Stage {
     fn want(&mut self, bundles: &[&Arc<Bundle>], retiring: &[&Arc<Bundle>]) {
         let entry = |bundle: &&Arc<Bundle>| (Arc::new(bundle.key.clone()), Arc::clone(bundle));
         let map = |list: &[&Arc<Bundle>]| list.iter().map(entry).collect::<Bundles>();
-        let desired = Desired { bundles: map(bundles), retiring: map(retiring) };
-        self.reconciler.want(Arc::new(desired), self.now);
+        let (bundles, retiring) = (map(bundles), map(retiring));
+        let desired = Desired { bundles, retiring, ..Desired::default() };
+        self.reconciler.want(&Arc::new(desired), self.now);
+    }
+
+    /// Wants what it wants now; in the namespaces of `frozen` something cannot be published.
+    fn freeze(&mut self, frozen: &[&str]) {
+        let desired = self.reconciler.desired.as_deref().cloned().unwrap();
+        let frozen = frozen.iter().map(|&namespace| namespace.to_owned()).collect();
+        self.reconciler.want(&Arc::new(Desired { frozen, ..desired }), self.now);
     }
 
     /// Makes the next write, and returns its description.

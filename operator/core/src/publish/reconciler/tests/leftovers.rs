@@ -89,3 +89,20 @@ fn an_object_that_appears_after_the_first_list_is_found_by_a_later_one() {
     stage.pass(GRACE);
     assert_eq!(stage.steps(), [""; 0], "it is deleted once");
 }
+
+#[test]
+fn nothing_of_a_namespace_goes_while_something_of_it_cannot_be_published() {
+    let (a, b) = (bundle(&workloads(&[]), "1"), bundle(&gateway("g"), "1"));
+    let mut stage = Stage::plugins();
+    stage.want(&[&a, &b], &[]);
+    stage.steps();
+    stage.reconciler.add_leftovers(vec![former("shop", "corsward-held")], stage.now);
+    stage.want(&[&b], &[&a]);
+    stage.freeze(&["shop"]);
+    stage.pass(GRACE);
+    assert_eq!(stage.steps(), [""; 0], "nothing replaces what cannot be published");
+    stage.freeze(&["other"]);
+    assert_eq!(stage.steps(), [""; 0], "the grace begins now");
+    stage.pass(GRACE);
+    assert_eq!(stage.steps(), [apply("delete", &a), "retire corsward-held".to_owned()]);
+}

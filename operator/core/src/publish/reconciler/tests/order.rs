@@ -35,3 +35,24 @@ fn an_object_that_is_made_anew_while_it_is_deleted_is_deleted_too() {
     let next = stage.reconciler.next(stage.now);
     assert!(matches!(&next, Some(ObjectWrite::Delete { uid, .. }) if uid == "u2"), "{next:?}");
 }
+
+#[test]
+fn an_object_stays_while_a_foreign_field_keeps_its_replacement_from_its_proxies() {
+    let (old, new) = (workloads(&[]), workloads(&[("app", "a")]));
+    let mut stage = Stage::plugins();
+    stage.want(&[&bundle(&old, "1")], &[]);
+    stage.steps();
+    let (created, retiring) = (bundle(&new, "1"), bundle(&old, "1"));
+    stage.want(&[&created], &[&retiring]);
+    assert_eq!(stage.steps(), [apply("create", &created)]);
+    stage.meddle(&created.key, |object| {
+        object["spec"]["selector"]["matchLabels"]["b"] = "c".into();
+    });
+    stage.pass(GRACE);
+    assert_eq!(stage.steps(), [""; 0], "some pods have no other filter");
+    stage.meddle(&created.key, |object| {
+        object["spec"]["selector"]["matchLabels"].as_object_mut().unwrap().remove("b");
+    });
+    stage.pass(GRACE);
+    assert_eq!(stage.steps(), [apply("delete", &retiring)]);
+}
