@@ -15,7 +15,7 @@ use crate::finding::{GuardrailReason, OriginSetReason, PlacementReason, SizeReas
 use crate::guardrails::Guardrail;
 use crate::index::{Entry, Index, PolicyInForce, Scope};
 use crate::object::Object;
-use crate::targets::{Placement, TargetProxies};
+use crate::targets::{Placement, ProxySet, TargetProxies};
 use crate::traffic::Traffic;
 use members::{BuiltBundle, BundlePolicy, group, narrow};
 
@@ -191,8 +191,8 @@ impl ScopePlan {
             .collect();
         let off = index.why_off(scope).is_some();
         let mut plan = Self::default();
-        for key in keys(scope, &chosen) {
-            let members = members_of(&key, &chosen, off);
+        for (key, members) in members(scope, &chosen, off) {
+            let members = members.into_boxed_slice();
             let known = previous.made.get(&key).filter(|known| known.members == members);
             let made = known.cloned().unwrap_or_else(|| BuiltBundle::new(key.clone(), members));
             plan.made.insert(key, made);
@@ -493,12 +493,30 @@ fn keys(scope: &Scope, chosen: &[Chosen<'_>]) -> BTreeSet<BundleKey> {
     all.into_iter().map(|proxies| BundleKey::new(namespace, proxies)).collect()
 }
 
-fn members_of(key: &BundleKey, chosen: &[Chosen<'_>], off: bool) -> Box<[BundlePolicy]> {
-    let members = chosen.iter().filter_map(|chosen| {
-        let in_force = chosen.in_force.as_ref()?;
-        narrow(key, chosen.id, in_force, &chosen.placement.places, off)
-    });
-    members.collect()
+/// The bundles that these policies need, each with its policies.
+fn members(
+    scope: &Scope,
+    chosen: &[Chosen<'_>],
+    off: bool,
+) -> BTreeMap<BundleKey, Vec<BundlePolicy>> {
+    let keys = keys(scope, chosen).into_iter();
+    let mut members: BTreeMap<BundleKey, Vec<_>> = keys.map(|key| (key, Vec::new())).collect();
+    for Chosen { id, in_force, placement, .. } in chosen {
+        let Some(in_force) = in_force else { continue };
+        let narrow = |key: &BundleKey| narrow(key, id, in_force, &placement.places, off);
+        // Proxies that have a bundle to themselves are in no other one.
+        let own = |place: &ProxySet| {
+            let key = BundleKey::new(scope.namespace()?, place.proxies.clone());
+            members.contains_key(&key).then_some(key)
+        };
+        match placement.places.iter().map(own).collect::<Option<BTreeSet<BundleKey>>>() {
+            Some(own) => own.iter().for_each(|key| {
+                members.entry(key.clone()).or_default().extend(narrow(key));
+            }),
+            None => members.iter_mut().for_each(|(key, members)| members.extend(narrow(key))),
+        }
+    }
+    members
 }
 
 #[cfg(test)]

@@ -96,11 +96,11 @@ pub(super) fn narrow(
     places: &[ProxySet],
     off: bool,
 ) -> Option<BundlePolicy> {
+    let meant = places.iter().filter_map(|place| Some((place, rest(key, &place.proxies)?)));
+    let mut meant = meant.peekable();
+    meant.peek()?;
     let mut workloads = BTreeSet::new();
-    let mut is_meant = false;
-    for place in places {
-        let Some(labels) = rest(key, &place.proxies) else { continue };
-        is_meant = true;
+    for (place, labels) in meant {
         match &place.ports {
             None => drop(workloads.insert((labels, None))),
             Some(ports) => {
@@ -115,7 +115,7 @@ pub(super) fn narrow(
     }
     let workloads = workloads.into_iter().map(|(labels, port)| Workload { labels, port }).collect();
     let off = off || nobody || in_force.policy.mode() == Mode::Off;
-    is_meant.then(|| BundlePolicy { id: id.clone(), in_force: in_force.clone(), workloads, off })
+    Some(BundlePolicy { id: id.clone(), in_force: in_force.clone(), workloads, off })
 }
 
 /// The labels that proxies of a bundle must have beyond its own, to be among these; `None` where none can be.
