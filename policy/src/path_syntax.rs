@@ -32,6 +32,10 @@ impl PathSyntax {
     /// The syntax that `path` is written in, unless it is a path.
     #[must_use]
     pub fn of(path: &str) -> Option<Self> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_".contains(&byte);
+        if path.bytes().all(is_plain) {
+            return None;
+        }
         let syntax = if path.starts_with('!') {
             Self::Negation
         } else if is_list(path) {

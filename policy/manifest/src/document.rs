@@ -143,7 +143,8 @@ fn add(documents: &mut Vec<Document>, readings: Readings, reader: Reader) {
     let (api_version, kind) = (word("apiVersion"), word("kind"));
     let (group, _) = api_version.split_once('/').unwrap_or_default();
     // No version, or a group that looks like ours: meant for us. Any other group may have such a kind too.
-    let is_ours = group.is_empty() || shape::similar(group, std::iter::once(GROUP)).is_some();
+    let is_similar = || shape::similar(group, std::iter::once(GROUP)).is_some();
+    let is_ours = group.is_empty() || group == GROUP || is_similar();
     let ours = Kind::ALL.into_iter().find(|ours| is_ours && ours.as_str() == kind);
     if let (Some(kind), Some(document)) = (ours, value.as_object_mut()) {
         let misread = misread(document, to_kubectl.as_ref(), reader);

@@ -248,7 +248,7 @@ pub(crate) fn is_reflection(field: &str, text: &str) -> bool {
         ["origin", "origini", "origine", "httporigin", "httporigine", "reqorigin", "requestorigin"];
     const ENDS: [&str; 4] =
         ["headersorigin", "headerorigin", "headersgetorigin", "headergetorigin"];
-    if text.contains("://") || !is_of_origins(field) {
+    if !is_of_origins(field) || text.contains("://") {
         return false;
     }
     let folded = fold(text);

@@ -77,6 +77,9 @@ impl Repairs {
     /// The findings, where `later` are those of the repaired value: none of them is about a repair.
     #[must_use]
     pub fn beside(&self, mut later: Vec<Finding>) -> Vec<Finding> {
+        if self.fields.is_empty() && self.bounds.is_empty() {
+            return later;
+        }
         later.retain(|finding| {
             let field = finding.field.as_str();
             // What is around it may be judged by what is no more; but not the whole.

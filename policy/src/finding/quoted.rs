@@ -36,6 +36,10 @@ impl fmt::Display for OneLine<'_> {
 
 /// Writes what prints as it is and the rest escaped, and says where it stops. Backticks are ours.
 fn write_bounded(f: &mut fmt::Formatter<'_>, text: &str, backtick: &str) -> fmt::Result {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'`';
+    if text.len() <= MAX_SHOWN && text.bytes().all(is_plain) {
+        return f.write_str(text);
+    }
     let mut shown = 0_usize;
     for c in text.chars() {
         let piece = match c {

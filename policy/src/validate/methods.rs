@@ -50,16 +50,29 @@ pub(super) fn validate(
             }
         }
     }
+    if names.any {
+        check_covered(list, &names, credentials, field, report);
+    }
+    names
+}
+
+/// Reports the names that the wildcard beside them covers.
+fn check_covered(
+    list: &[String],
+    names: &Names<Method>,
+    credentials: bool,
+    field: &Field,
+    report: &mut Report,
+) {
     // With credentials the answer lists what stands beside `*`, for the next request.
     let is_needless = |name: &str| !credentials || USUAL_METHODS.contains(&name);
     let is_covered =
         |written: &str| is_needless(written) && names.named.iter().any(|it| it.as_str() == written);
     let (covered, rest): (Vec<String>, Vec<String>) =
         list.iter().cloned().partition(|written| is_covered(written));
-    if names.any && !covered.is_empty() {
+    if !covered.is_empty() {
         report.add(field, MethodReason::AnyBesideOthers { covered, rest });
     }
-    names
 }
 
 /// A token in the syntax of a different system.
