@@ -72,7 +72,8 @@ fn render(diagnostic: &Diagnostic<'_>, renderer: &Renderer) -> String {
     }
     let [from, to] = [diagnostic.span.start, diagnostic.span.end]
         .map(|at| at.saturating_sub(start).min(window.len()));
-    let first_line = diagnostic.text.get(..start).unwrap_or_default().matches('\n').count();
+    let before = diagnostic.text.get(..start).unwrap_or_default();
+    let first_line = memchr::memchr_iter(b'\n', before.as_bytes()).count();
     let snippet = Snippet::source(window)
         .line_start(first_line.saturating_add(1))
         .path(file)
