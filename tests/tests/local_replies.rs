@@ -100,6 +100,22 @@ fn a_rejected_request_meets_nothing_behind_the_filter() {
 }
 
 #[test]
+fn a_rejected_grpc_call_has_the_grpc_status_of_a_refusal() {
+    let fixture = fixture();
+    for (content_type, want) in [
+        ("application/grpc", (200, "7")),
+        ("application/grpc+proto", (200, "7")),
+        ("application/grpc-web+proto", (403, "")),
+        ("application/json", (403, "")),
+    ] {
+        let lines = [("Origin", EVIL), ("Content-Type", content_type)];
+        let ask = at("/upstream", request("POST", "fenced.replies.test", &lines));
+        let answer = fixture.send(&ask, &[]).unwrap();
+        assert_eq!((answer.status, &*text(&answer, "grpc-status")), want, "{content_type}");
+    }
+}
+
+#[test]
 fn the_headers_of_a_redirect_and_of_a_direct_response_stay() {
     let fixture = fixture();
     let redirect = get(&fixture, "dynamic.replies.test", "/redirect", Some(SHOP));

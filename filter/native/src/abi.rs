@@ -132,13 +132,11 @@ unsafe extern "C" {
         name: ModuleBuffer<'_>,
         value: ModuleBuffer<'_>,
     ) -> bool;
-    fn envoy_dynamic_module_callback_http_send_response(
+    fn envoy_dynamic_module_callback_http_send_response_headers(
         stream: *mut c_void,
-        status: u32,
         headers: *const ModuleHeader<'_>,
         headers_len: usize,
-        body: ModuleBuffer<'_>,
-        details: ModuleBuffer<'_>,
+        end_of_stream: bool,
     );
     fn envoy_dynamic_module_callback_http_set_filter_state_bytes(
         stream: *mut c_void,
@@ -322,26 +320,22 @@ impl Stream<'_> {
         }
     }
 
-    /// Answers the request with an empty body. Envoy runs the hook for the response's headers before this returns.
-    pub(crate) fn reply<'a>(
-        &mut self,
-        status: u16,
-        headers: impl Iterator<Item = (&'static str, &'a [u8])>,
-        details: &str,
-    ) {
+    /// Answers the request with these headers, `:status` first, and an empty body. Envoy runs the hook for the response's headers before
+    /// this returns.
+    ///
+    /// The callback for local replies would join the headers with those that the route adds, and tell a gRPC client that all is well.
+    pub(crate) fn reply<'a>(&mut self, headers: impl Iterator<Item = (&'static str, &'a [u8])>) {
         let headers: Vec<ModuleHeader<'_>> = headers
             .map(|(name, value)| ModuleHeader { name: name.into(), value: value.into() })
             .collect();
         self.response.take();
-        // SAFETY: the stream is alive, nothing that it lent is in use, and Envoy copies headers and details.
+        // SAFETY: the stream is alive, nothing that it lent is in use, and Envoy copies the headers.
         unsafe {
-            envoy_dynamic_module_callback_http_send_response(
+            envoy_dynamic_module_callback_http_send_response_headers(
                 self.ptr,
-                status.into(),
                 headers.as_ptr(),
                 headers.len(),
-                ModuleBuffer::NULL,
-                details.into(),
+                true,
             );
         }
     }

@@ -11,9 +11,6 @@ use crate::abi::{self, HeaderMap, Level, Stream};
 use crate::own_labels::OwnLabels;
 use crate::{last_good, series};
 
-/// The details of a local reply, for access logs: `%RESPONSE_CODE_DETAILS%`.
-const DETAILS: &str = "corsward";
-
 /// One filter of this Envoy, while it is configured or removed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Filter<'n> {
@@ -110,7 +107,15 @@ impl StreamHost for Stream<'_> {
     }
 
     fn local_reply(&mut self, status: u16, headers: &Headers<'_>) {
-        self.reply(status, headers.iter(), DETAILS);
+        let content_type = self.request_header("content-type").unwrap_or_default();
+        // As Envoy answers a gRPC request by itself.
+        let is_grpc = is_grpc(&content_type);
+        let code = if is_grpc { 200 } else { status }.to_string();
+        let first = [(":status", code.as_bytes())].into_iter();
+        let grpc: [(&str, &[u8]); 2] =
+            [("content-type", b"application/grpc"), ("grpc-status", grpc_status(status))];
+        let last = grpc.into_iter().filter(|_| is_grpc);
+        self.reply(first.chain(headers.iter()).chain(last));
     }
 
     // Access logs read it as `%FILTER_STATE(<key>:PLAIN)%`.
@@ -137,6 +142,17 @@ impl StreamHost for Stream<'_> {
             self.set_response_header(name, value);
         }
     }
+}
+
+/// Is it a type of gRPC, as Envoy reads it?
+fn is_grpc(content_type: &[u8]) -> bool {
+    let rest = content_type.strip_prefix(b"application/grpc");
+    rest.is_some_and(|rest| rest.first().is_none_or(|byte| b"+;".contains(byte)))
+}
+
+/// `PERMISSION_DENIED`, or `UNKNOWN`: the status that Envoy makes of an HTTP status (gRPC, "HTTP to gRPC Status Code Mapping").
+const fn grpc_status(status: u16) -> &'static [u8] {
+    if status == 403 { b"7" } else { b"2" }
 }
 
 /// The lines of a header, joined by commas; one line is lent.

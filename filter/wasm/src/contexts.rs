@@ -27,7 +27,10 @@ pub(crate) struct PluginContext {
 }
 
 /// One request and its response.
-struct StreamContext(Exchange);
+struct StreamContext {
+    exchange: Exchange,
+    proxy: Proxy,
+}
 
 // === impl PluginContext ===
 
@@ -60,7 +63,7 @@ impl RootContext for PluginContext {
     }
 
     fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(StreamContext(self.plugin.exchange())))
+        Some(Box::new(StreamContext { exchange: self.plugin.exchange(), proxy: Proxy::default() }))
     }
 
     fn get_type(&self) -> Option<ContextType> {
@@ -83,14 +86,15 @@ impl Context for StreamContext {}
 
 impl HttpContext for StreamContext {
     fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        match self.0.on_request(&mut Proxy::default()) {
+        match self.exchange.on_request(&mut self.proxy) {
             Flow::Continue => Action::Continue,
             Flow::Answered => Action::Pause,
         }
     }
 
     fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        self.0.on_response(&mut Proxy::default());
+        self.exchange.on_response(&mut self.proxy);
+        self.proxy.restore_answer();
         Action::Continue
     }
 }

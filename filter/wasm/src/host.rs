@@ -5,6 +5,7 @@ use std::cell::{Cell, OnceCell};
 use std::time::Duration;
 
 use corsward_filter_engine::{Host, Labels, LogLevel, MetricKind, PluginHost, StreamHost};
+use corsward_policy::header_name::CORS_RESPONSE_HEADERS;
 use corsward_policy::response_headers::Headers;
 use proxy_wasm::types::{self, BufferType, MapType, MetricType};
 
@@ -18,6 +19,8 @@ pub(crate) struct Proxy {
     /// The response's headers as they came: one call for all of them costs less than one for each that the filter asks for and
     /// removes.
     response: OnceCell<PairMap>,
+    /// The headers of the filter's own answer, as they were sent; none, where the request went on.
+    answer: Option<PairMap>,
 }
 
 thread_local! {
@@ -45,6 +48,20 @@ impl Proxy {
             abi::increment_metric(metric, by);
         }
         UNCOUNTED.set(uncounted);
+    }
+
+    /// Takes out of the filter's own answer what its route adds to responses: the proxy has joined both.
+    pub(crate) fn restore_answer(&self) {
+        let Some(answer) = &self.answer else { return };
+        for name in CORS_RESPONSE_HEADERS {
+            let sent = answer.find(name.as_bytes());
+            if sent != self.response().find(name.as_bytes()) {
+                match sent {
+                    Some(value) => abi::set_header(MapType::HttpResponseHeaders, name, value),
+                    None => abi::remove_header(MapType::HttpResponseHeaders, name),
+                }
+            }
+        }
     }
 
     fn response(&self) -> &PairMap {
@@ -130,8 +147,9 @@ impl StreamHost for Proxy {
     }
 
     fn local_reply(&mut self, status: u16, headers: &Headers<'_>) {
-        let headers: Vec<_> = headers.iter().collect();
-        abi::send_local_response(u32::from(status), PairMap::of(&headers).as_bytes());
+        let answer = PairMap::of(headers.iter());
+        abi::send_local_response(u32::from(status), answer.as_bytes());
+        self.answer = Some(answer);
     }
 
     // Access logs read it as `%FILTER_STATE(wasm.<key>:PLAIN)%`.

@@ -21,19 +21,19 @@ impl PairMap {
     }
 
     /// Writes pairs.
-    pub(crate) fn of(pairs: &[(&str, &[u8])]) -> Self {
+    pub(crate) fn of<'p>(pairs: impl Iterator<Item = (&'static str, &'p [u8])>) -> Self {
         let number = |len: usize| u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes();
-        let mut map = number(pairs.len()).to_vec();
+        let (mut lengths, mut texts) = (Vec::new(), Vec::new());
         for (name, value) in pairs {
-            map.extend_from_slice(&number(name.len()));
-            map.extend_from_slice(&number(value.len()));
+            for text in [name.as_bytes(), value] {
+                lengths.extend_from_slice(&number(text.len()));
+                texts.extend_from_slice(text);
+                texts.push(0);
+            }
         }
-        for (name, value) in pairs {
-            map.extend_from_slice(name.as_bytes());
-            map.push(0);
-            map.extend_from_slice(value);
-            map.push(0);
-        }
+        let mut map = number(lengths.len() / (2 * NUMBER)).to_vec();
+        map.append(&mut lengths);
+        map.append(&mut texts);
         Self(map)
     }
 
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_label_is_found_by_its_key_and_value() {
-        let labels = PairMap::of(&LABELS);
+        let labels = PairMap::of(LABELS.into_iter());
         for (why, key, value, want) in [
             ("the first", "app.kubernetes.io/name", "api", true),
             ("another value", "app.kubernetes.io/name", "ap", false),
@@ -93,14 +93,14 @@ mod tests {
         ] {
             assert_eq!(labels.has(key, value), want, "{why}");
         }
-        for map in [PairMap::of(&[]), PairMap::default()] {
+        for map in [PairMap::of([].into_iter()), PairMap::default()] {
             assert!(!map.has("app", ""));
         }
     }
 
     #[test]
     fn bytes_that_are_no_map_have_no_labels_beyond_what_can_be_read() {
-        let map = PairMap::of(&LABELS).as_bytes().to_vec();
+        let map = PairMap::of(LABELS.into_iter()).as_bytes().to_vec();
         for len in 0..map.len() {
             let labels = PairMap::new(map[..len].to_vec());
             assert!(!labels.has("other", ""), "{len}");
