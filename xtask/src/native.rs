@@ -137,6 +137,8 @@ impl Build<'_> {
         let mut flags = wasm::source_flags()?;
         // As a flag of the target's code alone: build scripts and macros are linked as ever.
         flags.push(format!("-Clinker={}", self.linker()?.display()));
+        // Its thread runs until the process ends.
+        flags.push("-Clink-arg=-Wl,-z,nodelete".to_owned());
         let mut cargo = command::cargo();
         cargo.args(["build", "--profile", "native", "--locked", "-p", "corsward-filter-native"]);
         cargo.args(["--target", &target, "--features", &self.features.join(",")]);

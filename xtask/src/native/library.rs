@@ -2,7 +2,9 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use object::Endianness;
-use object::elf::{DT_NEEDED, FileHeader64, SHN_UNDEF, SHT_DYNSYM, STB_WEAK};
+use object::elf::{
+    DF_1_NODELETE, DT_FLAGS_1, DT_NEEDED, FileHeader64, SHN_UNDEF, SHT_DYNSYM, STB_WEAK,
+};
 use object::read::elf::{Dyn as _, FileHeader as _, ProgramHeader as _, Sym as _};
 
 /// The parts of glibc, in releases in which they are files of their own and in those in which they are not.
@@ -25,6 +27,8 @@ pub(super) struct Library {
     pub(super) exports: Vec<String>,
     imports: Vec<Import>,
     pub(super) needed: Vec<String>,
+    /// A process that has loaded it keeps it.
+    is_kept: bool,
 }
 
 /// A symbol that another object is to have.
@@ -66,10 +70,12 @@ impl Library {
         }
         for segment in header.program_headers(endian, file)? {
             for entry in segment.dynamic(endian, file)?.into_iter().flatten() {
+                let value = u32::try_from(entry.d_val(endian));
                 if entry.tag(endian) == DT_NEEDED {
-                    let offset = u32::try_from(entry.d_val(endian))?;
-                    let name = symbols.strings().get(offset).ok().context("a library's name")?;
+                    let name = symbols.strings().get(value?).ok().context("a library's name")?;
                     library.needed.push(text(name));
+                } else if entry.tag(endian) == DT_FLAGS_1 {
+                    library.is_kept = value? & DF_1_NODELETE != 0;
                 }
             }
         }
@@ -79,6 +85,7 @@ impl Library {
     /// Makes sure that an Envoy beside a glibc of this version, or a newer one, can load it and nothing else is needed.
     pub(super) fn check(&self, glibc: (u32, u32)) -> Result<()> {
         ensure!(!self.exports.is_empty(), "the module exports nothing");
+        ensure!(self.is_kept, "Envoy could unload the module while its thread runs");
         for name in &self.exports {
             ensure!(
                 name.starts_with(HOOK),
@@ -132,6 +139,7 @@ mod tests {
     #[test]
     fn what_an_envoy_may_not_have_is_named() {
         let fit = || Library {
+            is_kept: true,
             exports: vec!["envoy_dynamic_module_on_program_init".into()],
             imports: vec![
                 import("envoy_dynamic_module_callback_log", None, false),
@@ -147,6 +155,10 @@ mod tests {
                 Box::new(|library: &mut Library| library.exports.push("rust_eh_personality".into()))
                     as Box<dyn Fn(&mut Library)>,
                 "the module exports rust_eh_personality, which is no hook of Envoy's",
+            ),
+            (
+                Box::new(|library| library.is_kept = false),
+                "Envoy could unload the module while its thread runs",
             ),
             (
                 Box::new(|library| library.needed.push("libgcc_s.so.1".into())),
