@@ -1,9 +1,11 @@
 //! Compiled: the policies of one proxy, with look-up tables for requests.
 
+pub(crate) mod field_value;
 pub(crate) mod table;
 
 use std::sync::Arc;
 
+use crate::compiled::field_value::FieldValue;
 use crate::compiled::table::Table;
 use crate::draft::{
     Diagnostics, DisallowedRequests, OnFailure, PolicyId, Specificity, UpstreamCorsHeaders,
@@ -88,9 +90,9 @@ pub struct CompiledCors {
     pub(crate) methods: NameSet,
     pub(crate) headers: NameSet,
     /// `Access-Control-Expose-Headers`; empty: not sent.
-    pub(crate) expose: Vec<u8>,
+    pub(crate) expose: FieldValue,
     /// `Access-Control-Max-Age`; empty: not sent.
-    pub(crate) max_age: Vec<u8>,
+    pub(crate) max_age: FieldValue,
 }
 
 /// A list of names, as a header value and, where there are many, as a look-up table.
@@ -100,7 +102,7 @@ pub(crate) struct NameSet {
     /// Whether the requested names join the list: every name passes, and `*` is no wildcard with credentials.
     pub(crate) adds_requested: bool,
     /// Empty: not sent.
-    pub(crate) joined: Vec<u8>,
+    pub(crate) joined: FieldValue,
     /// `None` where `joined` has few names.
     named: Option<Box<HashIndex<()>>>,
 }
@@ -307,11 +309,11 @@ impl CompiledCors {
     /// Compiles a `cors` block whose lists are sorted.
     pub(crate) fn new(source: Cors) -> Self {
         let origins = OriginSet::new(&source.origins, &source.regexes);
-        let mut expose = Vec::new();
+        let mut expose = FieldValue::default();
         if source.expose.any {
-            join(&mut expose, "*");
+            expose.join("*");
         }
-        source.expose.named.iter().for_each(|name| join(&mut expose, name.as_str()));
+        source.expose.named.iter().for_each(|name| expose.join(name.as_str()));
         let credentials = source.credentials;
         let mut headers = NameSet::new(source.headers.any, credentials, &USUAL_REQUEST_HEADERS);
         source.headers.named.iter().for_each(|name| headers.add(name.as_str()));
@@ -322,8 +324,8 @@ impl CompiledCors {
         }
         headers.index();
         methods.index();
-        let max_age = source.max_age.map(|seconds| seconds.to_string().into_bytes());
-        Self { origins, methods, headers, expose, max_age: max_age.unwrap_or_default(), source }
+        let max_age = source.max_age.map(FieldValue::of_number).unwrap_or_default();
+        Self { source, origins, methods, headers, expose, max_age }
     }
 }
 
@@ -334,13 +336,13 @@ impl NameSet {
     /// depends on the request, it also holds the `usual` names, so that the cached answer serves the next request too.
     fn new(any: bool, credentials: bool, usual: &[&str]) -> Self {
         let adds_requested = any && credentials;
-        let mut joined = Vec::new();
+        let mut joined = FieldValue::default();
         if adds_requested {
             for name in usual {
-                join(&mut joined, name);
+                joined.join(name);
             }
         } else if any {
-            join(&mut joined, "*");
+            joined.join("*");
         }
         Self { any, adds_requested, joined, named: None }
     }
@@ -348,17 +350,18 @@ impl NameSet {
     /// Adds a name that is not a usual one.
     fn add(&mut self, name: &str) {
         if !self.adds_requested || !self.names(name.as_bytes()) {
-            join(&mut self.joined, name);
+            self.joined.join(name);
         }
     }
 
     /// Makes the look-up table of many names.
     fn index(&mut self) {
         // Each of them takes three bytes at least with what is between them.
-        let may_be_many = self.joined.len() > 3 * FEW;
-        if may_be_many && list_elements(&self.joined).nth(FEW).is_some() {
+        let joined = self.joined.as_bytes();
+        let may_be_many = joined.len() > 3 * FEW;
+        if may_be_many && list_elements(joined).nth(FEW).is_some() {
             let named = self.named.get_or_insert_default();
-            for name in list_elements(&self.joined) {
+            for name in list_elements(joined) {
                 named.entry(name, || ());
             }
         }
@@ -367,21 +370,8 @@ impl NameSet {
     /// Returns whether `name`, which is not empty, is listed.
     pub(crate) fn names(&self, name: &[u8]) -> bool {
         match &self.named {
-            None => list_elements(&self.joined).any(|listed| listed == name),
+            None => list_elements(self.joined.as_bytes()).any(|listed| listed == name),
             Some(named) => named.get(name).is_some(),
         }
     }
-}
-
-/// As long as most lists are: a list that grows with each of its elements is copied again and again.
-const USUAL_LIST_LEN: usize = 24;
-
-/// Adds an element to a list-based field value.
-fn join(list: &mut Vec<u8>, element: &str) {
-    if list.is_empty() {
-        list.reserve(USUAL_LIST_LEN);
-    } else {
-        list.extend_from_slice(b", ");
-    }
-    list.extend_from_slice(element.as_bytes());
 }

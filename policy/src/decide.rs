@@ -206,7 +206,7 @@ fn header_passes(cors: &CompiledCors, name: &[u8]) -> bool {
         name.len() <= MAX_HEADER_NAME_LEN && cors.headers.names(to_lower(name, &mut lower));
     // Fetch, "CORS non-wildcard request-header name": `*` does not cover `Authorization`.
     let by_wildcard = cors.headers.any && !is_cors_non_wildcard_request_header_name(name);
-    is_token(name) && (listed || by_wildcard)
+    listed || by_wildcard && is_token(name)
 }
 
 fn is_trusted(selection: &Selection<'_>, origin: &OriginHeader<'_>) -> bool {
@@ -334,7 +334,7 @@ fn answer_preflight<'c, R: Request>(
     let status = match (evaluated.outcome, rule_set.settings.on_failure) {
         (Outcome::Allowed, _) => {
             push_answer(&mut headers, rule_set, origin, method, view);
-            push(&mut headers, ACMA, &rule_set.cors.max_age);
+            push(&mut headers, ACMA, rule_set.cors.max_age.as_bytes());
             rule_set.settings.success_status
         }
         (_, OnFailure::Forward) => {
@@ -372,12 +372,13 @@ fn push_answer<'c, R: Request>(
     let requested = view.requested_headers().unwrap_or_default();
     push_methods(headers, &rule_set.cors, method);
     push_headers(headers, &rule_set.cors, requested);
-    push(headers, ACEH, &rule_set.cors.expose);
+    push(headers, ACEH, rule_set.cors.expose.as_bytes());
 }
 
 /// Fetch: `*` is a wildcard only for requests without credentials; with them the requested method joins the list.
 fn push_methods<'c>(headers: &mut Headers<'c>, cors: &'c CompiledCors, method: &[u8]) {
     let NameSet { adds_requested, joined, .. } = &cors.methods;
+    let joined = joined.as_bytes();
     if *adds_requested && !cors.methods.names(method) && may_be_listed(method) {
         headers.push(ACAM, completed(joined, &[method]));
     } else {
@@ -388,6 +389,7 @@ fn push_methods<'c>(headers: &mut Headers<'c>, cors: &'c CompiledCors, method: &
 /// As [`push_methods`], in an order that does not depend on that of the request.
 fn push_headers<'c>(headers: &mut Headers<'c>, cors: &'c CompiledCors, requested: &[u8]) {
     let NameSet { adds_requested, joined, .. } = &cors.headers;
+    let joined = joined.as_bytes();
     if !adds_requested || is_too_long(requested) {
         return push(headers, ACAH, joined);
     }

@@ -16,8 +16,10 @@ pub(crate) struct HashIndex<V> {
 struct Places {
     /// All keys, one after the other.
     text: Vec<u8>,
-    /// The end of each key in `text`, by place.
-    ends: Vec<u32>,
+    /// Where each key but the first begins in `text`, by place: most tables have one key.
+    begins: Vec<u32>,
+    /// How many keys there are.
+    len: u32,
     // INVARIANT: empty, or a power of two long and at most half full, and each is 0 or one more than a place; where
     // `ordered`, all places in the order of their keys.
     buckets: Vec<u32>,
@@ -56,7 +58,7 @@ impl<V> HashIndex<V> {
 
     /// Returns the key at a place.
     pub(crate) fn key(&self, place: usize) -> Option<&[u8]> {
-        self.places.key(place)
+        self.places.key(place).filter(|_| place < self.values.len())
     }
 
     /// Returns the value of `key`, inserted by `default` if it is missing.
@@ -94,36 +96,56 @@ impl Places {
     /// Compares `key` with one known key after the other.
     fn compared(&self, key: &[u8]) -> Option<usize> {
         let mut begin = 0;
-        self.ends.iter().position(|&end| {
-            let known = self.text.get(begin..index(end));
-            begin = index(end);
+        (0..index(self.len)).find(|&place| {
+            let end = self.end(place);
+            let known = self.text.get(begin..end);
+            begin = end;
             known == Some(key)
         })
     }
 
+    /// Returns the key at a place that has one.
     fn key(&self, place: usize) -> Option<&[u8]> {
-        let begin = place.checked_sub(1).and_then(|before| self.ends.get(before));
+        let begin = place.checked_sub(1).and_then(|before| self.begins.get(before));
         let begin = begin.copied().map_or(0, index);
-        self.text.get(begin..index(*self.ends.get(place)?))
+        self.text.get(begin..self.end(place))
+    }
+
+    /// Returns the end of the key at a place: where the next one begins, if there is one.
+    fn end(&self, place: usize) -> usize {
+        self.begins.get(place).copied().map_or(self.text.len(), index)
     }
 
     fn find_or_insert(&mut self, parts: &[&[u8]]) -> usize {
         let begin = self.text.len();
+        let place = index(self.len);
+        if place > 0 {
+            self.begins.push(number(begin));
+        }
         self.text.reserve(parts.iter().map(|part| part.len()).sum());
         for part in parts {
             self.text.extend_from_slice(part);
         }
-        let known = self.text.get(begin..).and_then(|key| self.find(key));
-        if let Some(place) = known {
+        let key = self.text.get(begin..).unwrap_or_default();
+        let hashed = !self.buckets.is_empty() && !self.ordered;
+        let at = hashed.then(|| self.bucket_of(key)).flatten();
+        let found = at.and_then(|at| self.buckets.get(at)).copied();
+        let known = match found {
+            Some(found) => found.checked_sub(1).map(index),
+            None => self.find(key),
+        };
+        if let Some(known) = known {
             self.text.truncate(begin);
-            return place;
+            self.begins.truncate(place.saturating_sub(1));
+            return known;
         }
-        let place = self.ends.len();
-        self.ends.push(number(self.text.len()));
+        self.len = self.len.saturating_add(1);
         if self.ordered {
             self.put_in_order(place);
-        } else if place >= FEW && self.ends.len().saturating_mul(2) > self.buckets.len() {
+        } else if place >= FEW && index(self.len).saturating_mul(2) > self.buckets.len() {
             self.grow();
+        } else if let Some(bucket) = at.and_then(|at| self.buckets.get_mut(at)) {
+            *bucket = number(place.saturating_add(1));
         } else if place >= FEW {
             self.fill(place);
         }
@@ -133,7 +155,7 @@ impl Places {
     fn grow(&mut self) {
         let len = self.buckets.len().max(2 * FEW).saturating_mul(2);
         self.buckets = vec![0; len];
-        for place in 0..self.ends.len() {
+        for place in 0..index(self.len) {
             // Too many keys collide: `fill` has put all of them in order.
             if !self.ordered {
                 self.fill(place);
@@ -168,8 +190,8 @@ impl Places {
     #[cold]
     fn order(&mut self) {
         self.ordered = true;
-        self.buckets = Vec::with_capacity(self.ends.len());
-        for place in 0..self.ends.len() {
+        self.buckets = Vec::with_capacity(index(self.len));
+        for place in 0..index(self.len) {
             self.put_in_order(place);
         }
     }

@@ -56,11 +56,13 @@ impl HeaderName {
     ///
     /// [`InvalidHeaderName`].
     pub fn parse(raw: &str) -> Result<Self, InvalidHeaderName> {
+        if let Some(usual) = USUAL_REQUEST_HEADERS.iter().find(|usual| **usual == raw) {
+            return Ok(Self(Cow::Borrowed(usual)));
+        }
         if !is_token(raw.as_bytes()) || raw.len() > MAX_HEADER_NAME_LEN || raw == "*" {
             return Err(InvalidHeaderName);
         }
-        let usual = USUAL_REQUEST_HEADERS.into_iter().find(|usual| *usual == raw);
-        Ok(Self(usual.map_or_else(|| Cow::Owned(raw.to_ascii_lowercase()), Cow::Borrowed)))
+        Ok(Self(Cow::Owned(raw.to_ascii_lowercase())))
     }
 
     /// Returns the name, byte-lowercase.

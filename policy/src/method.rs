@@ -31,6 +31,9 @@ impl Method {
     ///
     /// See [`InvalidMethod`].
     pub fn parse(raw: &str) -> Result<Self, InvalidMethod> {
+        if let Some(usual) = USUAL_METHODS.iter().find(|usual| **usual == raw) {
+            return Ok(Self(Cow::Borrowed(usual)));
+        }
         if !is_token(raw.as_bytes()) || raw.len() > MAX_METHOD_LEN {
             return Err(InvalidMethod::Syntax);
         }
@@ -39,8 +42,7 @@ impl Method {
         {
             return Err(InvalidMethod::Forbidden);
         }
-        let usual = USUAL_METHODS.into_iter().find(|usual| *usual == raw);
-        Ok(Self(usual.map_or_else(|| Cow::Owned(raw.to_owned()), Cow::Borrowed)))
+        Ok(Self(Cow::Owned(raw.to_owned())))
     }
 
     /// Returns the name as written, because methods are case-sensitive.

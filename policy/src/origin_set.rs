@@ -190,12 +190,12 @@ impl Wildcards {
                 Ports::insert(OfLength::entry(blocks, usize::from(prefix), &key), port);
             }
             HostShape::Subdomains(rest) => {
-                if let Some(rest) = self.names.entry(labels(rest), Rest::default) {
+                if let Some(rest) = self.names.entry(labels(rest.as_bytes()), Rest::default) {
                     Ports::insert(Some(&mut rest.subdomains), port);
                 }
             }
             HostShape::Label { prefix, suffix, rest } => {
-                if let Some(rest) = self.names.entry(labels(rest), Rest::default) {
+                if let Some(rest) = self.names.entry(labels(rest.as_bytes()), Rest::default) {
                     rest.insert(prefix.as_bytes(), suffix.as_bytes(), port);
                 }
             }
@@ -216,7 +216,7 @@ impl Wildcards {
         let host = to_lower(origin.host_bytes(), &mut lower);
         let count = host.split(|&byte| byte == b'.').count();
         let first = host.split(|&byte| byte == b'.').next().unwrap_or_default();
-        self.names.walk(host.rsplit(|&byte| byte == b'.')).any(|(depth, rest)| {
+        self.names.walk(labels(host)).any(|(depth, rest)| {
             // At least one label is left for the star; a star inside a label takes exactly one.
             (depth < count && rest.subdomains.accept(origin))
                 || (depth.saturating_add(1) == count && rest.accepts_label(first, origin))
@@ -232,8 +232,8 @@ fn accepts_address(blocks: &[OfLength<Ports>], address: IpAddr, origin: &Origin<
 }
 
 /// Returns the labels of a host from the right; none for an empty host.
-fn labels(host: &str) -> impl Iterator<Item = &[u8]> {
-    host.rsplit('.').filter(|_| !host.is_empty()).map(str::as_bytes)
+fn labels(host: &[u8]) -> impl Iterator<Item = &[u8]> {
+    host.rsplit(|&byte| byte == b'.').filter(|_| !host.is_empty())
 }
 
 // === impl Rest ===

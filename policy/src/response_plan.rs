@@ -99,8 +99,9 @@ impl ResponsePlan {
                 set.push_sharing(cors, Cow::Borrowed(cors.origins.text(*listed)));
             }
         }
-        if !cors.expose.is_empty() {
-            set.push(ACEH, &*cors.expose);
+        let expose = cors.expose.as_bytes();
+        if !expose.is_empty() {
+            set.push(ACEH, expose);
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::syntax::hex_value;
 use crate::wire::DecodeError;
 
 /// Deepest nesting of lists and objects; the wire needs less than half of it.
-const MAX_DEPTH: u32 = 16;
+const MAX_DEPTH: usize = 16;
 
 /// The bytes of a text for each of its nodes, about: reserved nodes need no copies of a list that grows.
 const BYTES_PER_NODE: usize = 7;
@@ -194,6 +194,11 @@ impl List<'_> {
     pub(super) fn len(&self) -> usize {
         self.clone().count()
     }
+
+    /// The length of a list of texts, and no less than that of any other, without a look at its values.
+    pub(super) fn max_len(&self) -> usize {
+        self.0.len()
+    }
 }
 
 impl<'n> Iterator for List<'n> {
@@ -225,75 +230,64 @@ impl<'n> Iterator for Fields<'n> {
 /// `None`: what stands at `at` is not what should be there.
 impl<'d> Reader<'d> {
     fn document(&mut self) -> Option<()> {
-        self.value(0)?;
-        self.skip_space();
-        (self.at == self.text.len()).then_some(())
-    }
-
-    fn value(&mut self, depth: u32) -> Option<()> {
-        self.skip_space();
-        let begin = self.nodes.len();
-        match self.peek()? {
-            b'{' if depth < MAX_DEPTH => self.object(depth)?,
-            b'[' if depth < MAX_DEPTH => self.list(depth)?,
-            b'"' => self.string()?,
-            b't' => self.word("true", Value::Flag(true))?,
-            b'f' => self.word("false", Value::Flag(false))?,
-            b'n' => self.word("null", Value::Other)?,
-            _ => self.number()?,
+        // The lists and objects around what comes next: the places of their nodes, and their last brackets.
+        let mut open = Vec::with_capacity(MAX_DEPTH);
+        loop {
+            let byte = self.token()?;
+            let end = match byte {
+                b'{' if open.len() < MAX_DEPTH => b'}',
+                b'[' if open.len() < MAX_DEPTH => b']',
+                _ => 0,
+            };
+            let mut first = end != 0;
+            if first {
+                open.push((self.nodes.len(), end));
+                self.push(if end == b'}' { Value::Object } else { Value::List });
+                self.step();
+            } else {
+                self.leaf(byte)?;
+            }
+            // Steps over all that stands before the next value.
+            loop {
+                let Some((begin, end)) = open.last().copied() else {
+                    return self.token().is_none().then_some(());
+                };
+                let next = self.token()?;
+                if next == end {
+                    let nodes = u32::try_from(self.nodes.len().saturating_sub(begin)).ok()?;
+                    self.nodes.get_mut(begin)?.nodes = nodes;
+                    self.step();
+                    open.pop();
+                    first = false;
+                    continue;
+                }
+                if !first {
+                    (next == b',').then(|| self.step())?;
+                }
+                if end == b'}' {
+                    (self.token()? == b'"').then_some(())?;
+                    self.string()?;
+                    (self.token()? == b':').then(|| self.step())?;
+                }
+                break;
+            }
         }
-        let nodes = u32::try_from(self.nodes.len().saturating_sub(begin)).ok()?;
-        self.nodes.get_mut(begin)?.nodes = nodes;
-        Some(())
     }
 
+    /// Reads a value that has no others inside.
+    fn leaf(&mut self, first: u8) -> Option<()> {
+        match first {
+            b'"' => self.string(),
+            b't' => self.word("true", Value::Flag(true)),
+            b'f' => self.word("false", Value::Flag(false)),
+            b'n' => self.word("null", Value::Other),
+            _ => self.number(),
+        }
+    }
+
+    #[inline]
     fn push(&mut self, value: Value<'d>) {
         self.nodes.push(Node { value, nodes: 1 });
-    }
-
-    fn object(&mut self, depth: u32) -> Option<()> {
-        self.push(Value::Object);
-        let mut first = true;
-        while self.comes_another(first, b'}')? {
-            first = false;
-            self.string()?;
-            self.skip_space();
-            self.expect(b':')?;
-            self.value(depth.saturating_add(1))?;
-        }
-        Some(())
-    }
-
-    fn list(&mut self, depth: u32) -> Option<()> {
-        self.push(Value::List);
-        let mut first = true;
-        while self.comes_another(first, b']')? {
-            first = false;
-            self.value(depth.saturating_add(1))?;
-        }
-        Some(())
-    }
-
-    /// Steps over the bracket before the first element, or the comma before the next one; `false`: over the bracket
-    /// `end`.
-    fn comes_another(&mut self, first: bool, end: u8) -> Option<bool> {
-        if first {
-            self.step();
-        }
-        self.skip_space();
-        match self.peek()? {
-            byte if byte == end => {
-                self.step();
-                return Some(false);
-            }
-            b',' if !first => {
-                self.step();
-                self.skip_space();
-            }
-            _ if first => {}
-            _ => return None,
-        }
-        Some(true)
     }
 
     fn word(&mut self, word: &str, value: Value<'d>) -> Option<()> {
@@ -337,30 +331,42 @@ impl<'d> Reader<'d> {
         self.text.get(begin..self.at).filter(|digits| !digits.is_empty())
     }
 
+    /// Reads the string that begins here.
     fn string(&mut self) -> Option<()> {
-        self.expect(b'"')?;
+        self.step();
         let piece = self.plain()?;
-        let mut read = Cow::Borrowed(piece);
-        while self.expect(b'"').is_none() {
-            self.expect(b'\\')?;
-            let escaped = self.escaped()?;
-            read.to_mut().push(escaped);
-            let piece = self.plain()?;
-            read.to_mut().push_str(piece);
-        }
-        self.push(Value::Text(read));
+        let text = if self.expect(b'"').is_some() {
+            Cow::Borrowed(piece)
+        } else {
+            Cow::Owned(self.rest_of_string(piece)?)
+        };
+        self.push(Value::Text(text));
         Some(())
     }
 
+    /// Reads on behind what stands before the first escape.
+    #[inline(never)]
+    fn rest_of_string(&mut self, before: &str) -> Option<String> {
+        let mut read = before.to_owned();
+        loop {
+            self.expect(b'\\')?;
+            read.push(self.escaped()?);
+            read.push_str(self.plain()?);
+            if self.expect(b'"').is_some() {
+                return Some(read);
+            }
+        }
+    }
+
     /// Steps over all that stands for itself in a string.
+    #[inline]
     fn plain(&mut self) -> Option<&'d str> {
+        let bytes = self.text.as_bytes();
         let begin = self.at;
-        let (words, _) = self.text.as_bytes().get(begin..)?.as_chunks();
-        for word in words {
+        while let Some(word) = bytes.get(self.at..)?.first_chunk() {
             let special = special_of(u64::from_le_bytes(*word));
             if special != 0 {
-                let before = special.trailing_zeros() / u8::BITS;
-                self.at = self.at.saturating_add(before as usize);
+                self.at = self.at.saturating_add((special.trailing_zeros() / u8::BITS) as usize);
                 return self.text.get(begin..self.at);
             }
             self.at = self.at.saturating_add(word.len());
@@ -407,9 +413,13 @@ impl<'d> Reader<'d> {
         Some(unit)
     }
 
-    fn skip_space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.step();
+    /// Steps over white space, and returns what stands behind it.
+    fn token(&mut self) -> Option<u8> {
+        loop {
+            match self.peek()? {
+                b' ' | b'\t' | b'\n' | b'\r' => self.step(),
+                byte => return Some(byte),
+            }
         }
     }
 

@@ -421,7 +421,7 @@ fn read_settings(policy: &mut Object<'_>) -> Result<Settings, DecodeError> {
         Some(_) => return Err(DecodeError::value("target", "unknown")),
     };
     let list = policy.list("hosts")?;
-    let mut hosts = Vec::with_capacity(list.len().max(1));
+    let mut hosts = Vec::with_capacity(list.max_len().max(1));
     read_all(list, "hosts", &mut |raw| {
         HostPattern::parse(raw).map(|host| hosts.push(host)).is_ok()
     })?;
@@ -524,7 +524,7 @@ fn read_cors(mut cors: Object<'_>) -> Result<Cors, DecodeError> {
 
 fn read_origins(object: &mut Object<'_>, name: &str) -> Result<Vec<OriginPattern>, DecodeError> {
     let list = object.list(name)?;
-    let mut patterns = Vec::with_capacity(list.len());
+    let mut patterns = Vec::with_capacity(list.max_len());
     read_all(list, name, &mut |raw| {
         OriginPattern::read(raw).map(|pattern| patterns.push(pattern)).is_ok()
     })?;
@@ -540,7 +540,7 @@ fn read_names<T, E>(
     parse: fn(&str) -> Result<T, E>,
 ) -> Result<Names<T>, DecodeError> {
     let list = object.list(name)?;
-    let mut names = Names { any: false, named: Vec::with_capacity(list.len()) };
+    let mut names = Names { any: false, named: Vec::with_capacity(list.max_len()) };
     read_all(list, name, &mut |raw| {
         if raw == "*" {
             names.any = true;
