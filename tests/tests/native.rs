@@ -6,11 +6,12 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
 use corsward_policy::Workload;
+use corsward_policy::wire::OnInvalid;
 use corsward_test_harness::envoy_fixture::{EnvoyFixture, cross_origin, module_for, preflight};
 use corsward_test_harness::text::from_latin1;
-use corsward_test_harness::{case, policies, upstream};
+use corsward_test_harness::{case, client, policies, upstream};
 use serde_json::{Value, json};
-use xtask::envoy::{Plugin, Shell};
+use xtask::envoy::{Listener, Plugin, Shell, Slot, route};
 use xtask::{native, paths};
 
 const SHOP: &str = "https://shop.example";
@@ -66,7 +67,7 @@ fn each_envoy_since_1_38_loads_the_same_file() {
         fixture
             .envoy()
             .wait_for("the counters", |admin| {
-                corsward_test_harness::client::send(address, &cross_origin(HOST, SHOP), &[])?;
+                client::send(address, &cross_origin(HOST, SHOP), &[])?;
                 let page = admin.prometheus()?;
                 let series = "corsward_decisions{kind=\"preflight\",verdict=\"refused\",reason=\"origin\"} 1";
                 Ok(page.contains(series) && page.contains("corsward_wire_v1{} 1"))
@@ -217,6 +218,42 @@ fn configurations_of_long_streams_share_one_thread() {
     assert_eq!(names.filter(|name| name.trim() == "corsward").count(), 1);
     let answer = fixture.send(&cross_origin(HOST, SHOP), &[]).unwrap();
     assert_eq!(answer.get("access-control-allow-origin").as_deref(), Some(SHOP.as_bytes()));
+}
+
+/// The newest configuration is the one whose hook Envoy calls again and again.
+#[test]
+fn counters_of_a_busy_filter_are_published_beside_a_newer_one_without_requests() {
+    for version in LOADED_BY {
+        let plan = plan(module_for(Shell::Native).unwrap()).envoy_version(version);
+        let idle = Slot::new(plan.directory(), plan.plugin().clone()).named("idle");
+        idle.publish(plan.plugin(), "0").unwrap();
+        let filter = idle.http_filter();
+        let listener = Listener::new("idle").http_filter(filter).routes([route("/", "upstream")]);
+        let mut fixture = plan.bootstrap(|bootstrap| bootstrap.listener(listener)).start().unwrap();
+        fixture.configure(&[&shop()]).unwrap();
+        let reloads = |admin: &xtask::envoy::Admin| {
+            let stats = admin.stats()?;
+            let reloads = stats.iter().filter(|(name, _)| name.ends_with("idle.config_reload"));
+            Ok::<_, anyhow::Error>(reloads.map(|(_, count)| count).sum::<u64>())
+        };
+        let before = reloads(fixture.envoy().admin()).unwrap();
+        let (compiled, _) = policies::compile_for(&[(&shop(), &[])]).unwrap();
+        let plugin = Plugin::new(&module_for(Shell::Native).unwrap());
+        let newer = plugin.configured(policies::envelope(compiled, OnInvalid::Reject));
+        idle.publish(&newer, "1").unwrap();
+        fixture.envoy().wait_for("the newer one", |admin| Ok(reloads(admin)? > before)).unwrap();
+        let address = fixture.address().unwrap();
+        let refused = preflight(HOST, "https://evil.test", "PUT");
+        assert_eq!(client::send(address, &refused, &[]).unwrap().status, 403, "{version}");
+        fixture
+            .envoy()
+            .wait_for("the counter", |admin| {
+                client::send(address, &cross_origin(HOST, SHOP), &[])?;
+                let series = "corsward_decisions{kind=\"preflight\",verdict=\"refused\",reason=\"origin\"} 1";
+                Ok(admin.prometheus()?.contains(series))
+            })
+            .unwrap_or_else(|error| panic!("{version}: {error:#}"));
+    }
 }
 
 #[test]

@@ -15,9 +15,10 @@ pub(crate) struct Stats {
     panics: Option<MetricId>,
     /// All series, also those at zero: a counter that the newest configuration has outlives the others.
     is_first: AtomicBool,
-    /// The next stream is to publish: Envoy 1.38 needs one.
-    is_due: AtomicBool,
 }
+
+/// The next stream of any configuration is to publish: Envoy 1.38 needs one, and the one that is ticked may have none.
+static IS_DUE: AtomicBool = AtomicBool::new(false);
 
 // === impl Stats ===
 
@@ -37,7 +38,6 @@ impl Stats {
             ids,
             panics: config.define_counter("corsward.panics", &[]),
             is_first: AtomicBool::new(true),
-            is_due: AtomicBool::new(false),
         };
         stats.publish(config);
         stats
@@ -47,13 +47,13 @@ impl Stats {
     pub(crate) fn publish(&self, config: &FilterConfig<'_>) {
         match config.recorder() {
             Some(recorder) => self.publish_to(&recorder),
-            None => self.is_due.store(true, Ordering::Relaxed),
+            None => IS_DUE.store(true, Ordering::Relaxed),
         }
     }
 
     /// Publishes what has changed, if that waits for a stream.
     pub(crate) fn publish_if_due(&self, stream: &Stream<'_>) {
-        if self.is_due.load(Ordering::Relaxed) && self.is_due.swap(false, Ordering::Relaxed) {
+        if IS_DUE.load(Ordering::Relaxed) && IS_DUE.swap(false, Ordering::Relaxed) {
             self.publish_to(stream);
         }
     }
