@@ -132,6 +132,7 @@ unsafe extern "C" {
         name: ModuleBuffer<'_>,
         value: ModuleBuffer<'_>,
     ) -> bool;
+    fn envoy_dynamic_module_callback_http_clear_route_cache(stream: *mut c_void);
     fn envoy_dynamic_module_callback_http_send_response_headers(
         stream: *mut c_void,
         headers: *const ModuleHeader<'_>,
@@ -320,8 +321,14 @@ impl Stream<'_> {
         }
     }
 
-    /// Answers the request with these headers, `:status` first, and an empty body. Envoy runs the hook for the response's headers before
-    /// this returns.
+    /// Has Envoy choose the route anew, by the headers of the request as they are now.
+    pub(crate) fn clear_route_cache(&mut self) {
+        // SAFETY: the stream is alive, and Envoy lends nothing of the route.
+        unsafe { envoy_dynamic_module_callback_http_clear_route_cache(self.ptr) }
+    }
+
+    /// Answers the request with these headers, `:status` first, and an empty body. An Envoy may run the hook for the response's headers
+    /// before this returns.
     ///
     /// The callback for local replies would join the headers with those that the route adds, and tell a gRPC client that all is well.
     pub(crate) fn reply<'a>(&mut self, headers: impl Iterator<Item = (&'static str, &'a [u8])>) {

@@ -110,7 +110,7 @@ extern "C" fn envoy_dynamic_module_on_http_filter_request_headers(
     })
 }
 
-/// Envoy calls it for local replies too, those of the filter included, before the callback that sends one returns.
+/// Envoy calls it for local replies too. Some versions call it for the answers of the filter, before the callback that sends one returns.
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_http_filter_response_headers(
     stream: *mut c_void,

@@ -90,6 +90,8 @@ impl StreamHost for Stream<'_> {
 
     fn remove_request_header(&mut self, name: &str) {
         self.set_header(HeaderMap::Request, name, None);
+        // As Envoy does by itself for a Wasm filter.
+        self.clear_route_cache();
     }
 
     fn response_header(&self, name: &str) -> Option<Cow<'_, [u8]>> {

@@ -122,8 +122,11 @@ impl Upstream {
             let Some(request) = parse(&head) else {
                 return connection.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
             };
+            let body = body_len(&request);
             let answer = self.answer_to(request);
             connection.write_all(&response(&answer))?;
+            // The next request begins behind it.
+            io::copy(&mut reader.by_ref().take(body), &mut io::sink())?;
         }
         Ok(())
     }
@@ -167,6 +170,11 @@ fn parse(head: &[u8]) -> Option<Received> {
         request.headers.iter().map(|line| (line.name.to_owned(), line.value.to_vec())).collect();
     let path = request.path?.to_owned();
     Some(Received { path, headers })
+}
+
+/// The length that a request states.
+fn body_len(request: &Received) -> u64 {
+    request.text("content-length").parse().unwrap_or_default()
 }
 
 fn response(answer: &case::Upstream) -> Vec<u8> {

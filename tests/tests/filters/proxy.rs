@@ -56,7 +56,8 @@ impl Proxy {
         let authorizer = Upstream::start().unwrap();
         let mut plan = EnvoyFixture::plan().unwrap().only_under("/upstream");
         let filters = authentication::filters(plan.directory(), authorizer.address());
-        for filter in filters.into_iter().chain(limits::filters()).chain(routes::filters()) {
+        let filters = [filters, limits::filters(), routes::filters(), upstreams::filters()];
+        for filter in filters.into_iter().flatten() {
             plan = plan.filter(filter.render());
         }
         let routes = [authentication::routes(), limits::routes(), routes::routes()];

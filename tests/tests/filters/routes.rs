@@ -66,6 +66,18 @@ fn headers_that_a_route_adds_are_replaced_like_an_upstreams() {
 }
 
 #[test]
+fn a_route_by_origin_is_chosen_without_the_origin_that_was_removed() {
+    let proxy = Proxy::shared();
+    for (protocol, send) in PROTOCOLS {
+        for (policy, want) in [("dynamic", "by-origin"), ("removing", "")] {
+            let answer = proxy.send(send, &to(policy, "/by-origin", SHOP), "");
+            let told = format!("{policy}, {protocol}: {answer:?}");
+            assert_eq!((answer.status, &*answer.text("x-route")), (200, want), "{told}");
+        }
+    }
+}
+
+#[test]
 fn envoys_own_cors_filter_behind_ours_changes_nothing() {
     let proxy = Proxy::shared();
     for (protocol, send) in PROTOCOLS {
@@ -141,6 +153,10 @@ pub(crate) fn routes() -> Vec<Value> {
     adds["response_headers_to_add"] = json!([
         { "header": { "key": "Access-Control-Allow-Origin", "value": "*" } },
     ]);
+    let mut by_origin = upstream_route("/by-origin");
+    by_origin["match"]["headers"] = json!([{ "name": "origin", "present_match": true }]);
+    by_origin["response_headers_to_add"] =
+        json!([{ "header": { "key": "x-route", "value": "by-origin" } }]);
     let cors = json!({
         "@type": kind("cors.v3.CorsPolicy"),
         "allow_origin_string_match": [{ "exact": EVIL }],
@@ -156,6 +172,8 @@ pub(crate) fn routes() -> Vec<Value> {
         rewriting("/public/regex", "regex_rewrite", regex),
         only_get,
         adds,
+        by_origin,
+        upstream_route("/by-origin"),
         behind("/cors", CORS, cors),
         behind("/lua", LUA, lua),
     ]
