@@ -12,8 +12,9 @@ use corsward_test_harness::cluster::TestNamespace;
 use corsward_test_harness::cluster::socks_proxy::{ALLOW_ORIGIN, header};
 use corsward_test_harness::eventually::eventually;
 use serde_json::json;
+use xtask::envoy::Shell;
 
-use self::pods::{App, Filter, Pods};
+use self::pods::{App, Pods};
 use crate::scenario::Scenario;
 use crate::scenario_cluster::ScenarioCluster;
 use crate::sharing::{SHOP, STRANGER, allowing};
@@ -52,7 +53,7 @@ struct OwnEnvoyFixture<'c> {
 }
 
 fn an_envoy_of_ones_own(cluster: &ScenarioCluster) -> Result<()> {
-    let pods = Pods::switch_to_config_maps(cluster, Filter::Wasm)?;
+    let pods = Pods::switch_to_config_maps(cluster, Shell::Wasm)?;
     let fixture = OwnEnvoyFixture::set(cluster, &pods, "own-envoy")?;
     let patient = OwnEnvoyFixture::set(cluster, &pods, "own-envoy-patient")?;
     fixture.enforcement().context("enforcement")?;
@@ -68,7 +69,7 @@ fn an_envoy_of_ones_own(cluster: &ScenarioCluster) -> Result<()> {
 }
 
 fn an_envoy_with_the_native_filter(cluster: &ScenarioCluster) -> Result<()> {
-    let pods = Pods::switch_to_config_maps(cluster, Filter::Native)?;
+    let pods = Pods::switch_to_config_maps(cluster, Shell::Native)?;
     let fixture = OwnEnvoyFixture::set(cluster, &pods, "own-envoy-native")?;
     fixture.enforcement().context("enforcement")?;
     fixture.everything_else()?;

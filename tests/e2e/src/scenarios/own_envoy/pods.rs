@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use corsward_test_harness::cluster::TestNamespace;
 use corsward_test_harness::workload::IMAGE;
 use serde_json::{Value, json};
+use xtask::envoy::Shell;
 
 use crate::release::{self, Release};
 use crate::scenario_cluster::ScenarioCluster;
@@ -44,27 +45,8 @@ pub(super) struct Pods<'c> {
     operator: String,
     envoy: String,
     looks: AtomicUsize,
-    filter: Filter,
+    filter: Shell,
     switched: bool,
-}
-
-/// The kind of the filter's module.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Filter {
-    Wasm,
-    Native,
-}
-
-// === impl Filter ===
-
-impl Filter {
-    /// The chart's value.
-    fn value(self) -> &'static str {
-        match self {
-            Self::Wasm => "publish.filter=wasm",
-            Self::Native => "publish.filter=native",
-        }
-    }
 }
 
 // === impl App ===
@@ -82,7 +64,7 @@ impl<'c> Pods<'c> {
     /// Has the operator publish into ConfigMaps, and waits until it does.
     pub(super) fn switch_to_config_maps(
         cluster: &'c ScenarioCluster,
-        filter: Filter,
+        filter: Shell,
     ) -> Result<Self> {
         let release = Release::of(cluster)?;
         let operator = release.ns.get("deployments", release::NAME)?;
@@ -91,7 +73,7 @@ impl<'c> Pods<'c> {
         let envoy = envoy(cluster)?;
         let looks = AtomicUsize::new(0);
         let pods = Self { cluster, release, operator, envoy, looks, filter, switched: true };
-        pods.release.upgrade(&["publish.to=configmap", filter.value()])?;
+        pods.release.upgrade(&["publish.to=configmap", &published(filter)])?;
         Ok(pods)
     }
 
@@ -103,7 +85,7 @@ impl<'c> Pods<'c> {
 
     fn restore(&self) -> Result<()> {
         self.release.start_operator()?;
-        self.release.upgrade(&["publish.to=istio", Filter::Wasm.value()])?;
+        self.release.upgrade(&["publish.to=istio", &published(Shell::Wasm)])?;
         // An operator that publishes elsewhere leaves what it wrote here.
         let ours = "corsward.io/bundle";
         self.cluster.read(&["delete", "configmaps", "--all-namespaces", "-l", ours]).map(drop)
@@ -112,8 +94,8 @@ impl<'c> Pods<'c> {
     /// Runs an application with an Envoy beside it, and waits until the pod is ready.
     pub(super) fn run(&self, ns: &TestNamespace<'_>, app: &App<'_>) -> Result<()> {
         let bootstrap = match self.filter {
-            Filter::Wasm => BOOTSTRAP,
-            Filter::Native => NATIVE_BOOTSTRAP,
+            Shell::Wasm => BOOTSTRAP,
+            Shell::Native => NATIVE_BOOTSTRAP,
         };
         let bootstrap = json!({
             "apiVersion": "v1",
@@ -133,7 +115,7 @@ impl<'c> Pods<'c> {
         let container =
             format!("{IMAGE}\n        imagePullPolicy: Never\n        command: {command}");
         let mut manifest = MANIFEST.to_owned();
-        let native = if self.filter == Filter::Native { &NATIVE[..] } else { &[] };
+        let native = if self.filter == Shell::Native { &NATIVE[..] } else { &[] };
         let changes = [
             ("envoyproxy/envoy:v1.40.0", self.envoy.as_str()),
             ("corsward-operator:0.1.0", &self.operator),
@@ -191,4 +173,9 @@ fn envoy(cluster: &ScenarioCluster) -> Result<String> {
         return Ok(image.to_owned());
     }
     Ok(format!("{}/{image}:{}", word("/global/hub"), word("/global/tag")))
+}
+
+/// The chart's value.
+fn published(filter: Shell) -> String {
+    format!("publish.filter={}", filter.name())
 }

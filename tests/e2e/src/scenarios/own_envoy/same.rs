@@ -6,8 +6,9 @@ use corsward_test_harness::cluster::socks_proxy::{ALLOW_ORIGIN, header, request}
 use corsward_test_harness::eventually::eventually;
 use corsward_test_harness::workload::Workload;
 use serde_json::json;
+use xtask::envoy::Shell;
 
-use super::pods::{App, Filter, Pods};
+use super::pods::{App, Pods};
 use super::shares;
 use crate::scenario_cluster::ScenarioCluster;
 use crate::sharing::STRANGER;
@@ -142,7 +143,7 @@ pub(super) fn the_same_answers(cluster: &ScenarioCluster) -> Result<()> {
     cover(&meshed)?;
     let in_the_mesh = answers(cluster, &meshed)?;
 
-    let pods = Pods::switch_to_config_maps(cluster, Filter::Wasm)?;
+    let pods = Pods::switch_to_config_maps(cluster, Shell::Wasm)?;
     let plain = cluster.test_namespace("own-envoy-plain")?;
     cover(&plain)?;
     for app in &APPS {
