@@ -298,6 +298,7 @@ impl DesiredBundles {
                 let retiring = plan.retiring(index, scope, key);
                 // Where nothing takes its place it stays, without what is off, gone or not allowed any more.
                 let goes = !plan.frozen;
+                let retiring = retiring.or_else(|| goes.then(|| self.last_of(key)));
                 desired.extend(retiring.map(|bundle| (key.clone(), (bundle, goes))));
             }
         }
@@ -324,6 +325,13 @@ impl DesiredBundles {
                 self.is_taken = false;
             }
         }
+    }
+
+    /// The content of a bundle until its deletion, if what takes its place is too large for it: what was wanted of it, or no policy.
+    fn last_of(&self, key: &BundleKey) -> Arc<Bundle> {
+        let Desired { bundles, retiring, frozen: _ } = &self.desired;
+        let wanted = retiring.get(key).or_else(|| bundles.get(key));
+        wanted.cloned().unwrap_or_else(|| BuiltBundle::new(key.clone(), Box::default()).bundle)
     }
 
     /// Takes in whether objects of a part may be deleted.

@@ -444,3 +444,21 @@ fn what_retires_says_what_was_in_force_where_all_of_it_is_too_much() {
     let retiring = planned.retiring(&index, &scope, &workloads(&[])).unwrap();
     assert_eq!(*retiring, before.bundles[0]);
 }
+
+/// As after a restart within the grace.
+#[test]
+fn what_retires_goes_where_nothing_that_fits_takes_its_place() {
+    let policies = ["a", "b"].map(|name| (name, large(name, &for_pods(&json!({"app": name})))));
+    let mut index = cluster(&policies);
+    carry_out(&mut index);
+    let mut publisher = DesiredBundles::default();
+    let key = workloads(&[]);
+    let former = Arc::new(Bundle::new(key.clone(), "former".to_owned()));
+    let there = Desired {
+        bundles: [(Arc::new(key.clone()), former)].into_iter().collect(),
+        ..Desired::default()
+    };
+    let desired = desired(&mut publisher, &index, &there);
+    assert_eq!(desired.bundles.len(), 2, "each for itself");
+    assert!(desired.retiring.get(&key).is_some());
+}
