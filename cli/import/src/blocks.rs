@@ -80,26 +80,32 @@ pub(crate) fn start(path: &str) -> Option<BlockPath> {
 
 impl Blocks {
     pub(crate) fn layer(&self, path: &str) -> Option<&Layer> {
-        self.best(|block| block.path.as_ref().is_none_or(|own| own.covers(path)))
+        let Self(blocks) = self;
+        Self::layer_of(blocks, path)
+    }
+
+    /// The layer of a path among those of blocks.
+    pub(crate) fn layer_of<'b>(blocks: &'b [Block], path: &str) -> Option<&'b Layer> {
+        best(blocks, |block| block.path.as_ref().is_none_or(|own| own.covers(path)))
     }
 
     /// The layer of a path but for the block that has it.
     fn layer_around(&self, path: &BlockPath) -> Option<&Layer> {
-        self.best(|block| {
+        let Self(blocks) = self;
+        best(blocks, |block| {
             block.path.as_ref() != Some(path)
                 && block.path.as_ref().is_none_or(|own| own.hides(path))
         })
     }
+}
 
-    fn best(&self, covers: impl Fn(&Block) -> bool) -> Option<&Layer> {
-        let Self(blocks) = self;
-        let rank = |block: &&Block| match &block.path {
-            None => (0, 0),
-            Some(BlockPath::Prefix(path) | BlockPath::Start(path)) => (1, path.len()),
-            Some(BlockPath::Exact(path)) => (2, path.len()),
-        };
-        blocks.iter().filter(|block| covers(block)).max_by_key(rank)?.layer.as_ref()
-    }
+fn best(blocks: &[Block], covers: impl Fn(&Block) -> bool) -> Option<&Layer> {
+    let rank = |block: &&Block| match &block.path {
+        None => (0, 0),
+        Some(BlockPath::Prefix(path) | BlockPath::Start(path)) => (1, path.len()),
+        Some(BlockPath::Exact(path)) => (2, path.len()),
+    };
+    blocks.iter().filter(|block| covers(block)).max_by_key(rank)?.layer.as_ref()
 }
 
 impl System for Blocks {

@@ -3,7 +3,7 @@
 use corsward_browser::combined;
 
 /// A request, with the answer of the application where it is asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Exchange {
     /// The method.
     pub method: String,
@@ -18,7 +18,7 @@ pub struct Exchange {
 }
 
 /// A response.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Response {
     /// The status.
     pub status: u16,

@@ -129,9 +129,17 @@ impl Layer {
         if self.habits.comparison == Comparison::IgnoreCaseAndSlash && !is_uri(origin) {
             return None;
         }
+        let parts = url(origin);
+        let accepts = |rule: &OriginRule| match rule {
+            // Most texts without the authority are told apart before they are read.
+            OriginRule::Exact(written) if self.habits.comparison == Comparison::Url => {
+                written.contains(parts.1) && url(written) == parts
+            }
+            rule => rule.accepts(origin, self.habits.comparison),
+        };
         self.origins.iter().find_map(|rule| match rule {
             OriginRule::Star => Some("*".to_owned()),
-            rule => rule.accepts(origin, self.habits.comparison).then(|| origin.to_owned()),
+            rule => accepts(rule).then(|| origin.to_owned()),
         })
     }
 
@@ -237,6 +245,16 @@ impl OriginRule {
             Self::Star | Self::Echo => "*",
             Self::Exact(origin) => origin,
             Self::Regex(expression) => expression.source(),
+        }
+    }
+
+    /// Whether the rule is meant for the whole origin.
+    pub(crate) fn is_meant_for(&self, origin: &str) -> bool {
+        match self {
+            Self::Star | Self::Echo => true,
+            Self::Exact(written) => written == origin,
+            Self::Regex(expression) if expression.is_open_at_start() => expression.accepts(origin),
+            Self::Regex(expression) => expression.accepts_whole(origin),
         }
     }
 

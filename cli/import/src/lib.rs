@@ -167,7 +167,7 @@ pub fn import(
         let Translation { spec, notes, .. } = translation;
         let manifest = manifest::write(id, spec, notes, &from);
         let proxy = proxies.get(id.namespace.as_str())?;
-        let report = report::report(settings, proxy, id.to_string());
+        let report = report::report(settings, proxy, notes, id.to_string());
         Some(Import { manifest, notes: notes.clone(), report })
     };
     Ok(translated.iter().filter_map(import).collect())

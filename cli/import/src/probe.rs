@@ -1,9 +1,12 @@
 //! Probes: requests at the boundaries of the settings, each with its relation to them.
 
+mod plan;
+
 use crate::exchange::{Exchange, Response};
 use crate::expression::Expression;
 use crate::layer::{Layer, Names, OriginRule};
 use crate::settings::{Conditions, Elsewhere, Settings};
+use plan::Plan;
 
 /// The host of a request where no setting names one.
 const HOST: &str = "api.example";
@@ -45,6 +48,9 @@ pub(crate) enum Relation {
     Foreign,
 }
 
+/// An origin, with its relation to the settings.
+type Origin = (Relation, String);
+
 /// The answer of the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Application {
@@ -57,81 +63,55 @@ pub(crate) enum Application {
 }
 
 /// The probes for settings.
-pub(crate) fn probes(settings: &Settings) -> Vec<Probe> {
+pub(crate) struct Probes {
+    /// The requests, each once.
+    pub(crate) all: Vec<Probe>,
+    /// The number of requests at the pairs of a path and an origin that are not judged, because there are too many.
+    pub(crate) left_out: usize,
+}
+
+/// The probes for settings.
+pub(crate) fn probes(settings: &Settings) -> Probes {
     let authority = settings.hostnames.first().map_or(HOST, String::as_str);
     let authority = authority.replacen("*.", "a.", 1);
-    let layers: Vec<&Layer> = settings.blocks.iter().filter_map(|b| b.layer.as_ref()).collect();
-    let origins = origins(&layers);
-    let mut paths = settings.paths.clone();
-    if paths.is_empty() {
-        paths.push("/orders".to_owned());
-    }
-    let mut all: Vec<Probe> = settings
-        .elsewhere
-        .iter()
-        .flat_map(|elsewhere| of_elsewhere(elsewhere, &layers, &authority))
-        .collect();
-    for (at, path) in paths.iter().enumerate() {
-        let write = Writer { authority: &authority, path };
-        for (relation, origin) in &origins {
-            // The other paths differ in their block, not in every origin.
-            let is_telling = matches!(relation, Relation::Named | Relation::Sample)
-                || matches!(relation, Relation::Foreign | Relation::Absent);
-            if at == 0 || is_telling {
-                all.extend(write.requests(*relation, origin));
-            }
-        }
-        let first = origins
-            .iter()
-            .filter(|(relation, _)| matches!(relation, Relation::Named | Relation::Sample));
-        for (relation, origin) in first.take(if at == 0 { 2 } else { 1 }) {
-            all.extend(write.names(*relation, origin, &layers));
-        }
-        for (relation, origin) in &origins {
-            let is_one = matches!(
-                relation,
-                Relation::Absent | Relation::Named | Relation::Null | Relation::Foreign
-            );
-            if at == 0 && is_one {
-                all.extend(write.applications(*relation, origin));
-            }
-        }
-    }
+    let layers = distinct(settings);
+    let Probes { mut all, left_out } = Plan::of(settings, &layers, &authority).probes();
     let mut seen = std::collections::HashSet::new();
-    all.retain(|probe| seen.insert(format!("{:?}", probe.exchange)));
+    all.retain(|probe| seen.insert(probe.exchange.clone()));
     for probe in &mut all {
         let path = &probe.exchange.path;
         let mut of_blocks = settings.blocks.iter().filter_map(|block| block.path.as_ref());
         probe.is_part_of_segment = of_blocks.any(|block| block.covers_part_of_segment(path));
         let origin = probe.exchange.header("origin").unwrap_or_default();
         let mut rules = layers.iter().flat_map(|layer| &layer.origins);
-        probe.is_meant = rules.any(|rule| match rule {
-            OriginRule::Star | OriginRule::Echo => true,
-            OriginRule::Exact(written) => written == origin,
-            OriginRule::Regex(expression) if expression.is_open_at_start() => {
-                expression.accepts(origin)
-            }
-            OriginRule::Regex(expression) => expression.accepts_whole(origin),
-        });
+        probe.is_meant = rules.any(|rule| rule.is_meant_for(origin));
     }
-    all
+    Probes { all, left_out }
 }
 
-/// The requests that other settings answer.
-fn of_elsewhere(elsewhere: &Elsewhere, layers: &[&Layer], authority: &str) -> Vec<Probe> {
+/// The layers of settings, each once.
+fn distinct(settings: &Settings) -> Vec<&Layer> {
+    let mut layers: Vec<&Layer> = Vec::new();
+    for layer in settings.blocks.iter().filter_map(|block| block.layer.as_ref()) {
+        if !layers.contains(&layer) {
+            layers.push(layer);
+        }
+    }
+    layers
+}
+
+/// The requests that other settings answer. `named` is the first origin of the layers.
+fn of_elsewhere(elsewhere: &Elsewhere, named: Option<&Origin>, authority: &str) -> Vec<Probe> {
     let Elsewhere { conditions, path, layer } = elsewhere;
     let Conditions { method, authority: other, headers, .. } = conditions;
     let write = Writer { authority: other.as_deref().unwrap_or(authority), path };
     let headers: Vec<(&str, &str)> =
         headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let own: Vec<&Layer> = layer.iter().collect();
+    let own = first_named(&own);
     let mut probes = Vec::new();
-    for layers in [own.as_slice(), layers] {
-        let named = origins(layers).into_iter().find(|(relation, _)| {
-            matches!(relation, Relation::Named | Relation::Sample | Relation::Foreign)
-        });
-        let Some((relation, origin)) = named.filter(|_| !layers.is_empty()) else { continue };
-        let origin = (relation, origin.as_str());
+    for (relation, origin) in [own.as_ref(), named].into_iter().flatten() {
+        let origin = (*relation, origin.as_str());
         probes.push(write.probe(method.as_deref().unwrap_or("GET"), origin, &headers, plain()));
         // A preflight has no header and no method of the request that follows.
         if headers.is_empty() && method.is_none() {
@@ -144,16 +124,18 @@ fn of_elsewhere(elsewhere: &Elsewhere, layers: &[&Layer], authority: &str) -> Ve
     probes
 }
 
+/// The first origin of layers, or a foreign one; absent: there is no layer.
+fn first_named(layers: &[&Layer]) -> Option<Origin> {
+    let mut origins = origins(layers).into_iter();
+    origins.find(|(relation, _)| {
+        !layers.is_empty() && (relation.is_of_settings() || *relation == Relation::Foreign)
+    })
+}
+
 /// The origins at the boundaries of the settings.
-fn origins(layers: &[&Layer]) -> Vec<(Relation, String)> {
+fn origins(layers: &[&Layer]) -> Vec<Origin> {
     let mut origins = vec![(Relation::Absent, String::new())];
-    for rule in layers.iter().flat_map(|layer| &layer.origins) {
-        match rule {
-            OriginRule::Star | OriginRule::Echo => {}
-            OriginRule::Exact(origin) => origins.extend(around(origin)),
-            OriginRule::Regex(expression) => origins.extend(matched(expression)),
-        }
-    }
+    origins.extend(layers.iter().flat_map(|layer| &layer.origins).flat_map(of_rule));
     origins.extend(
         [
             (Relation::Foreign, "https://evil.test"),
@@ -173,7 +155,16 @@ fn origins(layers: &[&Layer]) -> Vec<(Relation, String)> {
     origins
 }
 
-fn around(written: &str) -> Vec<(Relation, String)> {
+/// The origins at the boundaries of a rule.
+fn of_rule(rule: &OriginRule) -> Vec<Origin> {
+    match rule {
+        OriginRule::Star | OriginRule::Echo => Vec::new(),
+        OriginRule::Exact(origin) => around(origin),
+        OriginRule::Regex(expression) => matched(expression),
+    }
+}
+
+fn around(written: &str) -> Vec<Origin> {
     let origin = written.trim_end_matches('/');
     let Some((scheme, host)) = origin.split_once("://") else {
         return vec![(Relation::Misspelled, origin.to_owned())];
@@ -210,7 +201,7 @@ fn around(written: &str) -> Vec<(Relation, String)> {
     around
 }
 
-fn matched(expression: &Expression) -> Vec<(Relation, String)> {
+fn matched(expression: &Expression) -> Vec<Origin> {
     let mut origins = Vec::new();
     for sample in expression.samples() {
         let is_end = !sample.contains("://") && expression.is_open_at_start();
@@ -236,10 +227,73 @@ fn matched(expression: &Expression) -> Vec<(Relation, String)> {
     origins
 }
 
+/// The methods and the header names that preflights ask for.
+struct Listed {
+    methods: Vec<String>,
+    names: Vec<String>,
+    /// All the names as one value.
+    all: String,
+}
+
 /// A writer of the requests at one path.
 struct Writer<'a> {
     authority: &'a str,
     path: &'a str,
+}
+
+// === impl Relation ===
+
+impl Relation {
+    /// Whether the settings have the origin.
+    fn is_of_settings(self) -> bool {
+        matches!(self, Self::Named | Self::Sample)
+    }
+
+    /// Whether the answers to it tell the settings of one path from those of another.
+    fn is_telling(self) -> bool {
+        self.is_of_settings() || matches!(self, Self::Foreign | Self::Absent)
+    }
+
+    /// Whether the answers of applications are judged with it.
+    fn has_applications(self) -> bool {
+        matches!(self, Self::Absent | Self::Named | Self::Null | Self::Foreign)
+    }
+}
+
+// === impl Listed ===
+
+impl Listed {
+    /// Those of layers, at most so many of each, and others.
+    fn of(layers: &[&Layer], most: usize) -> Self {
+        let listed = |names: fn(&Layer) -> &Names, others: &[&str]| {
+            let lists = layers.iter().filter_map(|layer| match names(layer) {
+                Names::Listed(list) => Some(list),
+                Names::Requested => None,
+            });
+            let listed: Vec<String> = lists.flatten().take(most).cloned().collect();
+            let lower: Vec<String> = listed.iter().map(|name| name.to_ascii_lowercase()).collect();
+            let others = others.iter().map(|name| (*name).to_owned());
+            let mut seen = std::collections::HashSet::new();
+            let all = listed.into_iter().chain(lower).chain(others);
+            all.filter(|name| seen.insert(name.clone())).collect::<Vec<String>>()
+        };
+        let methods = listed(
+            |layer| &layer.methods,
+            &["HEAD", "POST", "PUT", "PATCH", "DELETE", "QUERY", "patch", "PROPFIND"],
+        );
+        let names = listed(
+            |layer| &layer.headers,
+            &["authorization", "content-type", "x-unlisted", "accept"],
+        );
+        let mut all: Vec<&str> = names.iter().map(String::as_str).collect();
+        all.sort_unstable();
+        let all = all.join(",").to_ascii_lowercase();
+        Self { methods, names, all }
+    }
+
+    fn len(&self) -> usize {
+        self.methods.len().saturating_add(self.names.len()).saturating_add(1)
+    }
 }
 
 // === impl Writer ===
@@ -296,31 +350,12 @@ impl Writer<'_> {
         probes
     }
 
-    fn names(&self, relation: Relation, origin: &str, layers: &[&Layer]) -> Vec<Probe> {
-        let origin = (relation, origin);
-        let listed = |names: fn(&Layer) -> &Names| {
-            let lists = layers.iter().filter_map(|layer| match names(layer) {
-                Names::Listed(list) => Some(list.clone()),
-                Names::Requested => None,
-            });
-            lists.flatten().collect::<Vec<String>>()
-        };
-        let mut methods = listed(|layer| &layer.methods);
-        methods.extend(methods.clone().iter().map(|method| method.to_ascii_lowercase()));
-        methods.extend(
-            ["HEAD", "POST", "PUT", "PATCH", "DELETE", "QUERY", "patch", "PROPFIND"]
-                .map(str::to_owned),
-        );
-        let mut names = listed(|layer| &layer.headers);
-        names.extend(names.clone().iter().map(|name| name.to_ascii_lowercase()));
-        names.extend(["authorization", "content-type", "x-unlisted", "accept"].map(str::to_owned));
-        let mut all: Vec<&str> = names.iter().map(String::as_str).collect();
-        all.sort_unstable();
-        all.dedup();
-        let all = all.join(",").to_ascii_lowercase();
+    fn names(&self, (relation, origin): &Origin, listed: &Listed) -> Vec<Probe> {
+        let origin = (*relation, origin.as_str());
+        let Listed { methods, names, all } = listed;
         let by_method = methods.iter().map(|method| self.preflight(origin, method, ""));
         let by_name = names.iter().map(|name| self.preflight(origin, "POST", name));
-        by_method.chain(by_name).chain([self.preflight(origin, "PUT", &all)]).collect()
+        by_method.chain(by_name).chain([self.preflight(origin, "PUT", all)]).collect()
     }
 
     fn applications(&self, relation: Relation, origin: &str) -> Vec<Probe> {

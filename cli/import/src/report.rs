@@ -11,7 +11,7 @@ use crate::exchange::{Answer, Exchange, System};
 use crate::judgement::{Aspect, Difference, judge};
 use crate::probe::{Probe, probes};
 use crate::proxy::Proxy;
-use crate::settings::Settings;
+use crate::settings::{Note, Settings};
 pub use why::Effect;
 use why::Why;
 
@@ -25,6 +25,8 @@ pub struct Report {
     pub policy: String,
     /// The number of requests that both have judged.
     pub requests: usize,
+    /// The number of further requests of the same kind that were too many to judge; 0: the others are no sample.
+    pub left_out: usize,
     /// The classes.
     pub classes: Vec<Class>,
     /// The requests.
@@ -66,14 +68,16 @@ pub struct Case {
 }
 
 /// Judges the probes by both.
-pub(crate) fn report(settings: &Settings, proxy: &Proxy, policy: String) -> Report {
+pub(crate) fn report(settings: &Settings, proxy: &Proxy, notes: &[Note], policy: String) -> Report {
     // A request that other settings answer has a class of its own.
     let mut classes: BTreeMap<(Why, Difference, String), (usize, Exchange)> = BTreeMap::new();
     let mut cases = Vec::new();
-    for probe in probes(settings) {
+    let probes = probes(settings);
+    for probe in probes.all {
         let case = case(settings, proxy, &probe);
         for difference in &case.differences {
             let why = Why::of(&probe, &case, difference, proxy.outcome(&probe.exchange));
+            let why = why.with_comment(&probe, settings, notes);
             let elsewhere = probe.elsewhere.as_ref().filter(|_| why.is_elsewhere());
             let elsewhere = elsewhere.map(|it| format!("{} {:?}", it.path, it.conditions));
             let class = classes
@@ -90,7 +94,14 @@ pub(crate) fn report(settings: &Settings, proxy: &Proxy, policy: String) -> Repo
     });
     let mut classes: Vec<Class> = classes.collect();
     classes.sort_by_key(|class| class.effect);
-    Report { from: settings.product.to_owned(), policy, requests: cases.len(), classes, cases }
+    Report {
+        from: settings.product.to_owned(),
+        policy,
+        requests: cases.len(),
+        left_out: probes.left_out,
+        classes,
+        cases,
+    }
 }
 
 fn case(settings: &Settings, proxy: &Proxy, probe: &Probe) -> Case {

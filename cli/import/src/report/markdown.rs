@@ -7,13 +7,17 @@ use crate::report::{Effect, Report};
 
 /// Writes the report.
 pub(super) fn write(report: &Report) -> String {
-    let Report { from, policy, requests, classes, cases } = report;
+    let Report { from, policy, requests, left_out, classes, cases } = report;
     let equal = cases.iter().filter(|case| case.differences.is_empty()).count();
     let mut text =
         format!("# Difference report: {} and the policy {}\n\n", one_line(from), code_span(policy));
+    let sample = match left_out {
+        0 => String::new(),
+        left_out => format!(" (a sample of {})", requests.saturating_add(*left_out)),
+    };
     let _ = writeln!(
         text,
-        "{requests} requests at the boundaries of the settings were judged by both, as a browser judges the answers: {equal} alike.\n"
+        "{requests} requests{sample} at the boundaries of the settings were judged by both, as a browser judges the answers: {equal} alike.\n"
     );
     for (effect, title) in [
         (Effect::Loss, "Losses: the policy takes something away"),

@@ -4,8 +4,10 @@ use corsward_policy::{Outcome, Refusal};
 use serde::Serialize;
 
 use crate::judgement::{Access, Aspect, Difference, judge};
+use crate::layer::OriginRule;
 use crate::probe::{Application, Probe, Relation};
 use crate::report::Case;
+use crate::settings::{Note, Settings};
 
 /// The effect of a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -24,6 +26,7 @@ pub enum Effect {
 pub(crate) enum Why {
     ElsewhereLost,
     LeftOut,
+    Origin,
     Null,
     BeyondPort,
     Method,
@@ -56,6 +59,8 @@ pub(crate) enum Why {
 
 const REFUSAL_FORWARDED: &str = "The old system refused the request itself; the policy forwards it, and the browser keeps the response \
      from the page. `disallowedRequests: Reject` refuses it.";
+const ORIGIN: &str =
+    "The settings allow the origin for some of the requests to the path, and the policy for none.";
 const ELSEWHERE_LOST: &str = "The settings have a match for the request that no rule says; a comment in the policy names it, and its origins.";
 const ELSEWHERE_WIDER: &str = "The settings answer the request without these origins, which no rule says; a comment in the policy names \
      the match or the host: write its paths as rules with `mode: \"Off\"`, or list the hosts in `hostnames`.";
@@ -159,6 +164,26 @@ impl Why {
         }
     }
 
+    /// The reason without a comment of the policy where the policy has none on the entry.
+    pub(crate) fn with_comment(self, probe: &Probe, settings: &Settings, notes: &[Note]) -> Self {
+        if self != Self::LeftOut {
+            return self;
+        }
+        let origin = probe.exchange.header("origin").unwrap_or_default();
+        let layers = settings.blocks.iter().filter_map(|block| block.layer.as_ref());
+        let mut rules = layers.flat_map(|layer| &layer.origins);
+        let is_named = |rule: &OriginRule| {
+            let mut names = vec![rule.written().to_owned(), rule.written().to_ascii_lowercase()];
+            if let OriginRule::Regex(expression) = rule {
+                names.extend(expression.patterns().into_iter().flatten());
+            }
+            let mut names = names.iter().map(|name| format!("`{name}`"));
+            names.any(|name| notes.iter().any(|note| note.text.contains(&name)))
+        };
+        let has_comment = rules.any(|rule| rule.is_meant_for(origin) && is_named(rule));
+        if has_comment { self } else { Self::Origin }
+    }
+
     /// Whether it is that other settings answer the request.
     pub(crate) fn is_elsewhere(self) -> bool {
         matches!(self, Self::ElsewhereLost | Self::ElsewhereWider)
@@ -168,6 +193,7 @@ impl Why {
         match self {
             Self::ElsewhereLost
             | Self::LeftOut
+            | Self::Origin
             | Self::Null
             | Self::BeyondPort
             | Self::Method
@@ -206,6 +232,7 @@ impl Why {
             Self::LeftOut => {
                 "The policy leaves an entry of the settings out; a comment in it says why."
             }
+            Self::Origin => ORIGIN,
             Self::Null => {
                 "The policy does not name `null`, the origin of sandboxed frames of any site."
             }
