@@ -165,3 +165,30 @@ fn a_variable_by_which_no_policy_judges_is_named() {
         assert!(policy.contains(&want), "{said}{policy}");
     }
 }
+
+#[test]
+fn files_and_regexes_that_are_not_read_are_named_where_no_cors_is_found() {
+    let main = "map $http_origin $o { '~^https://(?!evil)' $http_origin; }\n\
+                server { include snippets/cors.conf;\nadd_header Access-Control-Allow-Origin $o; }";
+    let (policy, said) = import(&[("n.conf", main)]);
+    assert!(policy.is_empty(), "{policy}");
+    for want in [
+        "n.conf: it has no server that adds Access-Control-Allow-Origin to a response; ",
+        "`include snippets/cors.conf` is not read; give the file, too, if it has CORS settings (n.conf:2)",
+        "`^https://(?!evil)` is a regex that is not read, and stands here as one that matches nothing: write what it means (n.conf:1)",
+    ] {
+        assert!(said.contains(want), "{want}: {said}");
+    }
+}
+
+#[test]
+fn a_report_cites_comments_of_the_policy_alone() {
+    // The preflight is for every origin, and the response for one.
+    let text = "map $http_origin $o { https://a.example $http_origin; }\n\
+                server { server_name api.example; add_header Access-Control-Allow-Origin $o;\n\
+                if ($request_method = OPTIONS) { add_header Access-Control-Allow-Origin *; return 204; } }";
+    let (policy, report) = import(&[("n.conf", text)]);
+    assert!(!policy.contains("decide:"), "{policy}");
+    assert!(report.contains("The settings allow the origin for some of the requests to the path, and the policy for none."), "{report}");
+    assert!(!report.contains("a comment in it"), "{report}");
+}

@@ -3,6 +3,7 @@
 //! The settings are a small program. The reader asks its model: each origin and each regex of the file is tried, and the lists are
 //! those of the model's answers.
 
+mod candidates;
 mod dependencies;
 mod server;
 mod syntax;
@@ -10,6 +11,7 @@ mod unread;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::rc::Rc;
 
 use corsward_browser::{CorsRequest, CorsResponse, CredentialsMode, cors_check};
 use corsward_policy::scope::HostPattern;
@@ -21,6 +23,7 @@ use crate::expression::{Anchor, Expression};
 use crate::hosts::{Host, NO_HOST, leave_alone};
 use crate::layer::{Comparison, Habits, Layer, Names, OriginRule, Own, PlainOptions, Vary};
 use crate::settings::{Block, BlockPath, Failure, Note, Settings};
+use candidates::{Candidates, candidates};
 use server::{Map, Server};
 use syntax::Directive;
 
@@ -30,6 +33,11 @@ const ORIGIN: &str = "access-control-allow-origin";
 const UNHEARD_OF: &str = "x-corsward-import";
 /// An origin that no file names.
 const STRANGER: &str = "https://corsward-import.invalid";
+
+/// Most pairs of a location and an origin, each of which the model is asked for.
+const MAX_PAIRS: usize = 1_000_000;
+/// Most remarks in a failure.
+const MAX_NAMED: usize = 20;
 
 /// The habits that a translation reads; the answers are those of the [`Server`].
 const HABITS: Habits = Habits {
@@ -45,15 +53,6 @@ const HABITS: Habits = Habits {
     own: Own::Doubled,
     errors: true,
 };
-
-/// The origins and regexes that stand in a file.
-#[derive(Debug, Default)]
-struct Candidates {
-    origins: Vec<String>,
-    regexes: Vec<(String, bool)>,
-    /// The keys of maps with an empty value.
-    refused: Vec<String>,
-}
 
 /// Reads the servers of the files.
 pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
@@ -86,12 +85,12 @@ pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
     let mut settings: Vec<Settings> = Vec::new();
     let mut hosts = Vec::new();
     let mut origins = Vec::new();
-    for directive in http.iter().filter(|directive| directive.name == "server") {
-        let server = Server {
-            maps: maps.clone(),
-            outer: http.clone(),
-            directives: directive.block.clone().unwrap_or_default(),
-        };
+    let (servers, outer): (Vec<Directive>, Vec<Directive>) =
+        http.into_iter().partition(|directive| directive.name == "server");
+    let (maps, outer) = (Rc::new(maps), Rc::new(outer));
+    for directive in servers {
+        let directives = directive.block.unwrap_or_default();
+        let server = Server::new(Rc::clone(&maps), Rc::clone(&outer), directives);
         let of_server = of_server(&server, &directive.place, &notes, settings.len())?;
         let has_cors = of_server.is_some();
         let (names, _) = hostnames(&server);
@@ -110,11 +109,26 @@ pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
     leave_alone(&mut settings, &hosts);
     name_unused(&mut settings, &origins);
     if settings.is_empty() {
-        let place = files.first().map(|file| file.name.clone()).unwrap_or_default();
-        let text = "it has no server that adds Access-Control-Allow-Origin to a response";
-        return Err(Failure::unreadable(place, text));
+        return Err(no_cors(files, notes));
     }
     Ok(settings)
+}
+
+/// The failure where no server has CORS, with the remarks on what is not read and may have it.
+fn no_cors(files: &[SourceFile], mut notes: Vec<Note>) -> Failure {
+    let place = files.first().map(|file| file.name.clone()).unwrap_or_default();
+    let mut text =
+        "it has no server that adds Access-Control-Allow-Origin to a response".to_owned();
+    notes.sort();
+    notes.dedup();
+    for note in notes.iter().take(MAX_NAMED) {
+        text = format!("{text}; {} ({})", note.text, note.place);
+    }
+    let others = notes.len().saturating_sub(MAX_NAMED);
+    if others > 0 {
+        text = format!("{text}; and {others} more that are not read");
+    }
+    Failure::unreadable(place, text)
 }
 
 /// Names the origins that the files compare and no path answers.
@@ -154,7 +168,17 @@ fn of_server(
     let default = ask.layer(outside(server), &candidates, &mut notes)?;
     let mut blocks = vec![Block { path: None, layer: default }];
     let mut paths = vec!["/orders".to_owned()];
-    for (block, place) in locations(&server.directives, &mut paths, &mut notes) {
+    let locations = locations(&server.directives, &mut paths, &mut notes);
+    let asked = candidates.origins.len().saturating_add(candidates.regexes.len());
+    if locations.len().saturating_mul(asked) > MAX_PAIRS {
+        let text = format!(
+            "the server has {} locations and {asked} origins and regexes, and at most {MAX_PAIRS} pairs of them are tried: import its locations \
+             in several parts",
+            locations.len()
+        );
+        return Err(Failure::unreadable(place, text));
+    }
+    for (block, place) in locations {
         let mut of_block = Vec::new();
         let layer = ask.layer(&block.inside(), &candidates, &mut of_block)?;
         notes.extend(of_block.into_iter().map(|note| match note.place.as_str() {
@@ -176,6 +200,7 @@ fn of_server(
     let name = hostnames.first().map(|host| host.replace("*.", "").replace('.', "-"));
     let name =
         name.unwrap_or_else(|| if at == 0 { "nginx".to_owned() } else { format!("nginx-{at}") });
+    notes.extend(server.long_values());
     notes.dedup();
     let system = Box::new(server.clone());
     Ok(Some(Settings {
@@ -468,63 +493,6 @@ impl fmt::Display for Grant {
         }
         f.write_str(")")
     }
-}
-
-/// The origins and regexes of a server, of its maps and of its conditions.
-fn candidates(server: &Server) -> Candidates {
-    let mut candidates = Candidates::default();
-    let mut add = |text: &str| {
-        let text = text.trim();
-        if text.contains("://") || text == "null" {
-            candidates.origins.push(text.trim_end_matches('/').to_ascii_lowercase());
-        }
-    };
-    let mut regexes = Vec::new();
-    let mut refused = Vec::new();
-    let of_origin = |text: &str| text.contains("http_origin");
-    for map in server.maps.values().filter(|map| of_origin(&map.source)) {
-        for (key, value) in &map.entries {
-            refused.extend(value.is_empty().then(|| key.to_ascii_lowercase()));
-            match key.strip_prefix('~') {
-                Some(regex) => regexes.push(
-                    regex
-                        .strip_prefix('*')
-                        .map_or((regex.to_owned(), false), |r| (r.to_owned(), true)),
-                ),
-                None => add(key),
-            }
-        }
-    }
-    let all = [server.outer.as_slice(), &server.directives].concat();
-    find(&all, "add_header", &mut |directive| {
-        if let [name, value, ..] = directive.arguments.as_slice()
-            && name.eq_ignore_ascii_case(ORIGIN)
-        {
-            add(value);
-        }
-    });
-    find(&all, "if", &mut |directive| {
-        let words: Vec<&str> =
-            directive.arguments.iter().flat_map(|word| word.split_whitespace()).collect();
-        if let [left, operator, right @ ..] = words.as_slice()
-            && of_origin(left)
-        {
-            let right = right.join(" ");
-            let right = right.strip_suffix(')').unwrap_or(&right).trim();
-            match *operator {
-                "~" => regexes.push((right.to_owned(), false)),
-                "~*" => regexes.push((right.to_owned(), true)),
-                "=" => add(right),
-                _ => {}
-            }
-        }
-    });
-    regexes.sort();
-    regexes.dedup();
-    candidates.regexes = regexes;
-    candidates.refused = refused;
-    candidates.origins.dedup();
-    candidates
 }
 
 /// Calls `found` for each directive of that name, in every block.

@@ -1,27 +1,40 @@
 //! Server: the answers of a server of nginx to a request, as its configuration describes them.
 
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use regex_lite::{Regex, RegexBuilder};
 
 use super::syntax::Directive;
 use crate::exchange::{Answer, Exchange, Response, System};
-use crate::settings::Listener;
+use crate::settings::{Listener, Note};
 
 /// The statuses for which `add_header` works without `always`.
 const STATUSES: [u16; 10] = [200, 201, 204, 206, 301, 302, 303, 304, 307, 308];
 /// Most variables that one value goes through.
 const MAX_DEPTH: usize = 16;
 
+/// Longest value, in bytes. nginx itself sends no header that is longer.
+const MAX_LEN: usize = 16 * 1024;
+/// Most variables that one value has, those of its variables included.
+const MAX_VARIABLES: usize = 4_096;
+
 /// A server, with what stands around it.
 #[derive(Clone, Debug)]
 pub(super) struct Server {
     /// The maps, by their variable.
-    pub(super) maps: BTreeMap<String, Map>,
-    /// The directives around the server.
-    pub(super) outer: Vec<Directive>,
+    pub(super) maps: Rc<BTreeMap<String, Map>>,
+    /// The directives around the servers.
+    pub(super) outer: Rc<Vec<Directive>>,
     /// Its own.
     pub(super) directives: Vec<Directive>,
+    /// The places of the values that are too long.
+    long: RefCell<BTreeSet<String>>,
+    /// The regexes that were compiled, by whether they ignore case; absent: one that is not read.
+    regexes: RefCell<[HashMap<String, Option<Rc<Regex>>>; 2]>,
+    /// The location of a path in each block on the way to it, as its place in the block; absent: none.
+    ways: RefCell<HashMap<String, Vec<Option<usize>>>>,
 }
 
 /// A `map` block.
@@ -45,6 +58,8 @@ struct State<'a> {
     around: Vec<&'a [Directive]>,
     /// Whether an `if` has ended the request.
     is_conditional: bool,
+    /// The variables that the current value may still have.
+    left: Cell<usize>,
 }
 
 /// The end of the rewrite phase of a block.
@@ -56,6 +71,45 @@ enum Flow {
 // === impl Server ===
 
 impl Server {
+    pub(super) fn new(
+        maps: Rc<BTreeMap<String, Map>>,
+        outer: Rc<Vec<Directive>>,
+        directives: Vec<Directive>,
+    ) -> Self {
+        Self {
+            maps,
+            outer,
+            directives,
+            long: RefCell::default(),
+            regexes: RefCell::default(),
+            ways: RefCell::default(),
+        }
+    }
+
+    /// Remarks on the values of its answers that were too long.
+    pub(super) fn long_values(&self) -> Vec<Note> {
+        let long = self.long.borrow();
+        let note = |place: &String| {
+            let text = format!(
+                "a value has more than {MAX_LEN} bytes or {MAX_VARIABLES} variables, and is an empty one here: write what it means"
+            );
+            Note::decide("", place, text)
+        };
+        long.iter().map(note).collect()
+    }
+
+    fn regex(&self, pattern: &str, ignore_case: bool) -> Option<Rc<Regex>> {
+        let mut regexes = self.regexes.borrow_mut();
+        let [exact, ignoring] = &mut *regexes;
+        let compiled = if ignore_case { ignoring } else { exact };
+        if let Some(known) = compiled.get(pattern) {
+            return known.clone();
+        }
+        let new = regex(pattern, ignore_case).map(Rc::new);
+        compiled.insert(pattern.to_owned(), new.clone());
+        new
+    }
+
     /// Its ports and sockets; none: all, where a port is not read.
     pub(super) fn listeners(&self) -> Vec<Listener> {
         let port = |port| Listener { port: Some(port), ..Listener::default() };
@@ -87,10 +141,13 @@ impl System for Server {
             captures: Vec::new(),
             around: vec![&self.outer, &self.directives],
             is_conditional: false,
+            left: Cell::new(0),
         };
         let mut flow = state.rewrite(&self.directives);
         let mut inside: &[Directive] = &self.directives;
-        while let (Flow::Continue, Some(location)) = (&flow, state.location(inside)) {
+        let mut depth = 0;
+        while let (Flow::Continue, Some(location)) = (&flow, state.location(inside, depth)) {
+            depth = depth.saturating_add(1);
             // What an `if` of the server chose is not seen in a location.
             state.around.truncate(state.around.len().min(2));
             inside = location;
@@ -111,7 +168,7 @@ impl System for Server {
         for directive in state.inherited("add_header") {
             let [name, value, rest @ ..] = directive.arguments.as_slice() else { continue };
             let always = rest.iter().any(|word| word == "always");
-            let value = state.text(value, 0);
+            let value = state.value(value, &directive.place);
             if (always || STATUSES.contains(&status)) && !value.is_empty() {
                 response.append(name, value);
             }
@@ -129,7 +186,7 @@ impl<'a> State<'a> {
         for directive in directives {
             match (directive.name.as_str(), directive.arguments.as_slice()) {
                 ("set", [variable, value]) => {
-                    let value = self.text(value, 0);
+                    let value = self.value(value, &directive.place);
                     self.variables.insert(variable.trim_start_matches('$').to_owned(), value);
                 }
                 ("return", [status, ..]) => {
@@ -139,7 +196,7 @@ impl<'a> State<'a> {
                 }
                 ("if", condition) => {
                     let Some(block) = directive.block.as_deref() else { continue };
-                    if !self.holds(condition) {
+                    if !self.holds(condition, &directive.place) {
                         continue;
                     }
                     chosen = Some(block);
@@ -170,53 +227,66 @@ impl<'a> State<'a> {
         self.around.iter().rev().find_map(of).unwrap_or_default()
     }
 
-    /// The location of the request among those in a block.
-    fn location(&self, directives: &'a [Directive]) -> Option<&'a [Directive]> {
+    /// The location of the request among those in a block, which is at that depth.
+    fn location(&self, directives: &'a [Directive], depth: usize) -> Option<&'a [Directive]> {
         let path = self.exchange.path.split('?').next().unwrap_or_default();
-        let mut longest: Option<(&str, bool, &'a [Directive])> = None;
-        let locations: Vec<(&str, &str, &[Directive])> = locations(directives)
-            .map(|(modifier, path, it)| (modifier, path, it.block.as_deref().unwrap_or_default()))
-            .collect();
-        for (modifier, location, block) in &locations {
-            match *modifier {
-                "=" if *location == path => return Some(block),
+        let mut ways = self.server.ways.borrow_mut();
+        let known = ways.get(path).and_then(|way| way.get(depth)).copied();
+        let found = known.unwrap_or_else(|| {
+            let found = self.find_location(directives, path);
+            ways.entry(path.to_owned()).or_default().push(found);
+            found
+        });
+        found.and_then(|at| directives.get(at)).map(|it| it.block.as_deref().unwrap_or_default())
+    }
+
+    /// The place of the location of a path among the directives of a block.
+    fn find_location(&self, directives: &[Directive], path: &str) -> Option<usize> {
+        let mut longest: Option<(&str, bool, usize)> = None;
+        let locations = || {
+            let location = |(at, it)| Some((at, location(it)?));
+            directives.iter().enumerate().filter_map(location)
+        };
+        for (at, (modifier, location)) in locations() {
+            match modifier {
+                "=" if location == path => return Some(at),
                 "" | "^~"
                     if path.starts_with(location)
                         && longest.is_none_or(|(best, ..)| location.len() > best.len()) =>
                 {
-                    longest = Some((location, *modifier == "^~", block));
+                    longest = Some((location, modifier == "^~", at));
                 }
                 _ => {}
             }
         }
         let stops = longest.is_some_and(|(_, stops, _)| stops);
-        let matched = locations.iter().find(|(modifier, location, _)| {
+        let matched = locations().find(|(_, (modifier, location))| {
             let regex = match *modifier {
-                "~" => regex(location, false),
-                "~*" => regex(location, true),
+                "~" => self.server.regex(location, false),
+                "~*" => self.server.regex(location, true),
                 _ => None,
             };
             regex.is_some_and(|regex| regex.is_match(path))
         });
         match matched {
-            Some((_, _, block)) if !stops => Some(block),
-            _ => longest.map(|(_, _, block)| block),
+            Some((at, _)) if !stops => Some(at),
+            _ => longest.map(|(_, _, at)| at),
         }
     }
 
     /// Whether the condition of an `if` holds; its parentheses are a part of the words.
-    fn holds(&mut self, words: &[String]) -> bool {
+    fn holds(&mut self, words: &[String], place: &str) -> bool {
         let all = words.join(" ");
         let all = all.strip_prefix('(').unwrap_or(&all);
         let all = all.strip_suffix(')').unwrap_or(all).trim();
         let (left, rest) = all.split_once(char::is_whitespace).unwrap_or((all, ""));
-        let left = self.text(left, 0);
+        let left = self.value(left, place);
         let (operator, right) = rest.trim().split_once(char::is_whitespace).unwrap_or(("", ""));
         let right = right.trim();
         match operator {
             "" => !left.is_empty() && left != "0",
-            "=" => left == self.text(right, 0),
-            "!=" => left != self.text(right, 0),
+            "=" => left == self.value(right, place),
+            "!=" => left != self.value(right, place),
             "~" | "~*" => self.matches(&left, right, operator == "~*"),
             "!~" | "!~*" => !self.matches(&left, right, operator == "!~*"),
             _ => false,
@@ -224,7 +294,7 @@ impl<'a> State<'a> {
     }
 
     fn matches(&mut self, text: &str, pattern: &str, ignore_case: bool) -> bool {
-        let regex = regex(pattern, ignore_case);
+        let regex = self.server.regex(pattern, ignore_case);
         let captures = regex.as_ref().and_then(|regex| captures(regex, text));
         if let (Some(regex), Some(captures)) = (&regex, &captures) {
             let named = regex.capture_names().zip(captures);
@@ -236,7 +306,18 @@ impl<'a> State<'a> {
         is_match
     }
 
-    /// The value of a text with variables in it.
+    /// The value of a text with variables in it, in the directive at that place; one that is too long is empty.
+    fn value(&self, text: &str, place: &str) -> String {
+        self.left.set(MAX_VARIABLES);
+        let value = self.text(text, 0);
+        if self.left.get() > 0 && value.len() <= MAX_LEN {
+            return value;
+        }
+        self.server.long.borrow_mut().insert(place.to_owned());
+        String::new()
+    }
+
+    /// The same as far as it is not too long.
     fn text(&self, text: &str, depth: usize) -> String {
         if depth > MAX_DEPTH {
             return String::new();
@@ -244,6 +325,11 @@ impl<'a> State<'a> {
         let mut value = String::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('$') {
+            let left = self.left.get().saturating_sub(1);
+            self.left.set(left);
+            if left == 0 || value.len() > MAX_LEN {
+                return value;
+            }
             value.push_str(before);
             let (name, end) = if let Some((name, end)) =
                 after.strip_prefix('{').and_then(|after| after.split_once('}'))
@@ -298,7 +384,7 @@ impl<'a> State<'a> {
             let Some(pattern) = key.strip_prefix('~') else { continue };
             let (pattern, ignore_case) =
                 pattern.strip_prefix('*').map_or((pattern, false), |pattern| (pattern, true));
-            let Some(regex) = regex(pattern, ignore_case) else { continue };
+            let Some(regex) = self.server.regex(pattern, ignore_case) else { continue };
             if let Some(captures) = captures(&regex, &source) {
                 let named = regex.capture_names().zip(&captures);
                 let value = named.fold(value.clone(), |value, (name, captured)| match name {
@@ -322,12 +408,22 @@ impl<'a> State<'a> {
 pub(super) fn locations(
     directives: &[Directive],
 ) -> impl Iterator<Item = (&str, &str, &Directive)> {
-    let has_block = |it: &&Directive| it.name == "location" && it.block.is_some();
-    directives.iter().filter(has_block).filter_map(|it| match it.arguments.as_slice() {
-        [path] => Some(("", path.as_str(), it)),
-        [modifier, path] => Some((modifier.as_str(), path.as_str(), it)),
-        _ => None,
+    directives.iter().filter_map(|it| {
+        let (modifier, path) = location(it)?;
+        Some((modifier, path, it))
     })
+}
+
+/// The modifier and the path of a location.
+fn location(directive: &Directive) -> Option<(&str, &str)> {
+    if directive.name != "location" || directive.block.is_none() {
+        return None;
+    }
+    match directive.arguments.as_slice() {
+        [path] => Some(("", path)),
+        [modifier, path] => Some((modifier, path)),
+        _ => None,
+    }
 }
 
 /// Whether a regex is read.
