@@ -4,6 +4,9 @@ use std::str::Chars;
 
 use serde_json::{Map, Value};
 
+use super::sources::{MAX_DEPTH, too_deep};
+use crate::settings::Failure;
+
 /// Most entries of a list.
 const MAX_ENTRIES: usize = 1_000;
 
@@ -15,11 +18,11 @@ enum Step {
     Entry(usize),
 }
 
-/// The documents, each with its keys in the order of the text.
-pub(super) fn documents(text: &str) -> Vec<(Value, Vec<String>)> {
+/// The documents of a file, each with its keys in the order of the text.
+pub(super) fn documents(file: &str, text: &str) -> Result<Vec<(Value, Vec<String>)>, Failure> {
     let mut all = vec![(Value::Null, Vec::new())];
-    let mut lines = text.lines();
-    while let Some(line) = lines.next() {
+    let mut lines = text.lines().zip(1_usize..);
+    while let Some((line, number)) = lines.next() {
         if matches!(line.trim_end(), "#---" | "!---") {
             all.push((Value::Null, Vec::new()));
             continue;
@@ -30,17 +33,20 @@ pub(super) fn documents(text: &str) -> Vec<(Value, Vec<String>)> {
         }
         while is_continued(&line) {
             line.pop();
-            let Some(next) = lines.next() else { break };
+            let Some((next, _)) = lines.next() else { break };
             line.push_str(next.trim_start());
         }
         let (key, value) = pair(&line);
         let steps = steps(&key);
+        if steps.len() > MAX_DEPTH {
+            return Err(too_deep(&format!("{file}:{number}"), &key));
+        }
         if let Some((document, keys)) = all.last_mut() {
             keys.push(written(&steps));
             put(document, &steps, value);
         }
     }
-    all
+    Ok(all)
 }
 
 /// Whether the next line goes on with this one: two backslashes are one of the text.

@@ -11,6 +11,9 @@ use crate::{Options, SourceFile};
 /// Most placeholders that one text is read through.
 const MAX_PLACEHOLDERS: usize = 32;
 
+/// Most names that stand inside of each other.
+pub(super) const MAX_DEPTH: usize = 64;
+
 /// A document that is in force.
 pub(super) struct Document {
     /// The name of its file.
@@ -36,15 +39,19 @@ pub(super) fn active(
     let mut all = Vec::new();
     for file in files {
         if file.name.ends_with(".properties") {
-            all.extend(properties::documents(&file.text).into_iter().map(|(value, scalars)| {
-                Document { file: file.name.clone(), value: canonical(value, false), scalars }
-            }));
+            for (value, scalars) in properties::documents(&file.name, &file.text)? {
+                let value = canonical(value, false);
+                all.push(Document { file: file.name.clone(), value, scalars });
+            }
             continue;
         }
         let values = documents(std::slice::from_ref(file))?;
         let scalars = scalars(&file.text);
         let are_aligned = scalars.len() == values.len();
         for (at, (_, value)) in values.into_iter().enumerate() {
+            if let Some(name) = deep_name(&value, 0) {
+                return Err(too_deep(&file.name, name));
+            }
             let of_document = scalars.get(at).filter(|_| are_aligned).cloned();
             all.push(Document {
                 file: file.name.clone(),
@@ -105,6 +112,29 @@ fn canonical(value: Value, is_raw: bool) -> Value {
         }
         value => value,
     }
+}
+
+/// The first name below which more than [`MAX_DEPTH`] names stand inside of each other; one with dots is several names.
+fn deep_name(value: &Value, depth: usize) -> Option<&str> {
+    match value {
+        Value::Array(items) => {
+            items.iter().find_map(|item| deep_name(item, depth.saturating_add(1)))
+        }
+        Value::Object(fields) => fields.iter().find_map(|(name, value)| {
+            let depth = depth.saturating_add(name.split('.').count());
+            if depth > MAX_DEPTH { Some(name.as_str()) } else { deep_name(value, depth) }
+        }),
+        _ => None,
+    }
+}
+
+/// The failure where names are nested too deep.
+pub(super) fn too_deep(place: &str, name: &str) -> Failure {
+    let short: String = name.chars().take(40).collect();
+    let text = format!(
+        "`{short}…` is nested too deep: at most {MAX_DEPTH} names may stand inside of each other"
+    );
+    Failure::unreadable(place, text)
 }
 
 /// The field, as an object of one field.
@@ -195,8 +225,9 @@ fn of_placeholder(
     if let Some(value) = [name, &variable].iter().find_map(|it| options.environment.get(*it)) {
         return value.clone();
     }
-    let pointer = nested(name, Value::Null, false);
-    if let Some(found) = at(all, &pointer) {
+    let is_shallow = name.split('.').count() <= MAX_DEPTH;
+    let pointer = is_shallow.then(|| nested(name, Value::Null, false));
+    if let Some(found) = pointer.and_then(|pointer| at(all, &pointer)) {
         return texts(found, "").unwrap_or_default().join(",");
     }
     let stands = if default.is_some() { ", and its default stands here" } else { "" };
@@ -226,7 +257,9 @@ impl Document {
                 || scalar.starts_with(&format!("{name}."))
         };
         let mut names: Vec<&String> = map.keys().collect();
-        names.sort_by_key(|name| self.scalars.iter().position(|scalar| is_name(scalar, name)));
+        names.sort_by_cached_key(|name| {
+            self.scalars.iter().position(|scalar| is_name(scalar, name))
+        });
         names
     }
 
