@@ -124,3 +124,30 @@ fn arguments_of_starlette_that_are_not_read_are_named() {
         assert!(all.contains(want), "{text}: {all}");
     }
 }
+
+#[test]
+fn a_look_up_with_a_cast_has_its_default_in_the_same_type() {
+    let both = "allowOrigins: - https://a.example - https://b.example";
+    for look_up in [
+        "config('X', cast=Csv(), default='https://a.example,https://b.example')",
+        "config('X', default='https://a.example, https://b.example', cast=decouple.Csv())",
+        "config('X', 'https://a.example,https://b.example', Csv())",
+        "config('X', default='https://a.example,https://b.example', cast=lambda v: [s for s in v.split(',')])",
+        "env.list('X', default=['https://a.example', 'https://b.example'])",
+        "env.tuple('X', default=('https://a.example', 'https://b.example'))",
+        "env('X', cast=list, default='https://a.example,https://b.example')",
+    ] {
+        let text = format!("CORS_ALLOWED_ORIGINS = {look_up}\n");
+        let (policy, said) = import("django", &[("s.py", &text)]);
+        let want = "decide: CORS_ALLOWED_ORIGINS has its value from the environment variable X, and what is written beside it stands here: \
+                    import again with --env X=…, or add it here (s.py:1)";
+        assert!(policy.contains(both) && policy.contains(want), "{look_up}: {said}{policy}");
+        let arguments = ["django", "--env", "X=https://a.example,https://b.example"];
+        let (policy, said) = importing::import(&arguments, &[("s.py", &text)]);
+        assert!(policy.contains(both) && !policy.contains("decide:"), "{look_up}: {said}{policy}");
+    }
+    // A word of a default is no type.
+    let text = "CORS_ALLOWED_ORIGINS = [os.environ.get('X', 'https://list.example')]\n";
+    let (policy, said) = import("django", &[("s.py", text)]);
+    assert!(policy.contains("allowOrigins: - https://list.example"), "{said}{policy}");
+}

@@ -1,5 +1,6 @@
 //! Python: the values that a settings module assigns, read from its syntax tree. Nothing is run.
 
+mod bounds;
 mod settle;
 mod statements;
 mod value;
@@ -104,11 +105,13 @@ impl<'a> Reader<'a> {
         environment: &'a BTreeMap<String, String>,
         known: &'a [(&'a str, &'a [&'a str])],
     ) -> Result<Module, Failure> {
+        bounds::check_text(file, text)?;
         let mut parser = Parser::new();
         let language = tree_sitter_python::LANGUAGE.into();
         let tree = parser.set_language(&language).ok().and_then(|()| parser.parse(text, None));
         let tree =
             tree.ok_or_else(|| Failure::unreadable(file, "Python's grammar cannot be loaded"))?;
+        bounds::check_tree(file, &tree)?;
         if let Some(error) = first_error(tree.root_node()) {
             let line = error.start_position().row.saturating_add(1);
             return Err(Failure::unreadable(format!("{file}:{line}"), "it is no Python here"));
@@ -361,27 +364,46 @@ impl<'a> Reader<'a> {
         let Some(Value::Text(variable)) = arguments.first().filter(|_| is_look_up) else {
             return self.hole(node);
         };
-        let text = self.source(node);
-        let kind = [
-            ("list", "list"),
-            ("tuple", "list"),
-            ("bool", "bool"),
-            ("int", "int"),
-            ("Csv", "list"),
-        ]
-        .iter()
-        .find(|(word, _)| text.contains(word))
-        .map_or("text", |(_, kind)| *kind);
+        let kind = self.cast(node, function);
         if let Some(value) = self.environment.get(variable) {
             return Value::from_environment(value, kind);
         }
         let default = named.get("default").or_else(|| arguments.get(1)).cloned();
+        // Python casts a default that is a text, too.
+        let default = default.map(|default| match default {
+            Value::Text(text) => Value::from_environment(&text, kind),
+            default => default,
+        });
         let hole = Hole {
             name: format!("the environment variable {variable}"),
             place: self.place(node),
             variable: Some(variable.clone()),
         };
-        Value::Environment(hole, Box::new(default.unwrap_or(Value::None)))
+        Value::depends(hole, default.unwrap_or(Value::None))
+    }
+
+    /// The type that a look-up gives to its text: `env.list(…)`, `config(…, cast=Csv())`, `env(…, cast=lambda text: text.split(","))`.
+    fn cast<'t>(&self, node: Node<'t>, function: &str) -> &'static str {
+        let cast = |argument: Node<'t>| match argument.kind() {
+            "keyword_argument" => {
+                let name = field(argument, "name").map(|name| self.source(name));
+                field(argument, "value").filter(|_| name == Some("cast"))
+            }
+            "identifier" | "attribute" | "call" | "lambda" => Some(argument),
+            _ => None,
+        };
+        let arguments = field(node, "arguments").into_iter().flat_map(children);
+        let casts = arguments.filter_map(cast).map(|cast| self.source(cast));
+        let kind = |cast: &str| {
+            let name = cast.split('(').next().unwrap_or_default();
+            match name.rsplit('.').next().unwrap_or_default() {
+                "list" | "tuple" | "set" | "Csv" => Some("list"),
+                "bool" => Some("bool"),
+                "int" => Some("int"),
+                _ => (cast.starts_with("lambda") && cast.contains(".split(")).then_some("list"),
+            }
+        };
+        casts.chain([function]).find_map(kind).unwrap_or("text")
     }
 
     /// `os.environ["NAME"]`.

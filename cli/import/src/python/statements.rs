@@ -235,7 +235,7 @@ impl Reader<'_> {
             }
             let hole = Hole { name: format!("`{first}`"), place: self.place(node), variable: None };
             let known = self.module.variables.get(&name).map(|(value, _)| value.clone());
-            let value = Value::Environment(hole, Box::new(known.unwrap_or(Value::None)));
+            let value = Value::depends(hole, known.unwrap_or(Value::None));
             self.module.variables.insert(name, (value, self.place(node)));
         }
     }
@@ -283,14 +283,14 @@ impl Module {
         let hole = || Hole { name: name.to_owned(), place: place.to_owned(), variable: None };
         for (variable, (value, _)) in &mut self.variables {
             if !branch.variables.contains_key(variable) {
-                *value = Value::Environment(hole(), Box::new(value.clone()));
+                *value = Value::depends(hole(), value.clone());
             }
         }
         for (variable, (value, at)) in branch.variables {
             let same = self.variables.get(&variable).is_some_and(|(other, _)| *other == value);
             if !same {
                 let default = self.variables.get(&variable).map(|(value, _)| value.clone());
-                let value = Value::Environment(hole(), Box::new(default.unwrap_or(Value::None)));
+                let value = Value::depends(hole(), default.unwrap_or(Value::None));
                 self.variables.insert(variable, (value, at));
             }
         }

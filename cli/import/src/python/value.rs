@@ -3,6 +3,9 @@
 /// Most bytes and elements of a value.
 const MAX_LEN: usize = 200_000;
 
+/// Deepest nesting of lists and of values that stand in for others.
+const MAX_DEPTH: usize = 64;
+
 /// A value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Value {
@@ -55,19 +58,32 @@ impl Value {
         sum.is_bounded().then_some(sum)
     }
 
-    /// Whether it is as short as settings are: a sum of sums grows without an end.
-    pub(crate) fn is_bounded(&self) -> bool {
-        self.len() <= MAX_LEN
+    /// The value that depends on something, with the one that stands in for it, or without it where that is too long or too deep.
+    pub(crate) fn depends(hole: Hole, default: Self) -> Self {
+        // Its place is one level further out.
+        if default.len(1) > MAX_LEN {
+            return Self::Hole(hole);
+        }
+        Self::Environment(hole, Box::new(default))
     }
 
-    /// The bytes of its texts, and one for each element.
-    fn len(&self) -> usize {
+    /// Whether it is as short and as flat as settings are: a sum of sums grows without an end.
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.len(0) <= MAX_LEN
+    }
+
+    /// The bytes of its texts, and one for each element; beyond the deepest nesting it is too long.
+    fn len(&self, depth: usize) -> usize {
+        if depth > MAX_DEPTH {
+            return usize::MAX;
+        }
+        let deeper = depth.saturating_add(1);
         match self {
             Self::Text(text) => text.len(),
             Self::List(items) => {
-                items.iter().fold(items.len(), |sum, item| sum.saturating_add(item.len()))
+                items.iter().fold(items.len(), |sum, item| sum.saturating_add(item.len(deeper)))
             }
-            Self::Environment(_, default) => default.len(),
+            Self::Environment(_, default) => default.len(deeper),
             Self::Bool(_) | Self::Int(_) | Self::None | Self::Hole(_) => 0,
         }
     }
@@ -88,7 +104,7 @@ impl Value {
     pub(crate) fn text_method(self, method: &str, argument: Option<&Self>) -> Option<Self> {
         if let Self::Environment(hole, default) = self {
             let default = default.text_method(method, argument).unwrap_or(Self::None);
-            return Some(Self::Environment(hole, Box::new(default)));
+            return Some(Self::depends(hole, default));
         }
         let Self::Text(text) = self else {
             return None;
