@@ -1,15 +1,17 @@
 //! `import`: the CORS settings of another system become policies.
 
 use std::fs;
-use std::io::{self, Read as _, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use clap::ValueEnum;
 use corsward_import::{Failure, Import, Options, Report, Source, SourceFile};
+use corsward_policy::Finding;
 
 use crate::outcome::Outcome;
 use crate::output::note;
+use crate::policies::files;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -114,13 +116,9 @@ pub(crate) fn run(args: &ImportArgs, out: &mut impl Write) -> anyhow::Result<Out
 
 fn read(path: &Path) -> anyhow::Result<SourceFile> {
     let name = path.display().to_string();
-    let text = if name == "-" {
-        let mut text = String::new();
-        io::stdin().read_to_string(&mut text).map(|_| text)
-    } else {
-        fs::read_to_string(path)
-    };
-    let text = text.with_context(|| format!("read {name}"))?;
+    let bytes = files::read(path)
+        .map_err(|reason| anyhow!("{name}: {}", Finding::new("", reason).message()))?;
+    let text = String::from_utf8(bytes).with_context(|| format!("read {name}"))?;
     Ok(SourceFile { name, text })
 }
 

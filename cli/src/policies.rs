@@ -5,7 +5,7 @@
 
 mod cluster;
 mod documents;
-mod files;
+pub(crate) mod files;
 mod live;
 mod parallel;
 mod proxies;

@@ -46,10 +46,8 @@ pub(super) fn at<P: AsRef<Path>>(paths: &[P]) -> Vec<SourceFile> {
 fn add(path: &Path, source: FileSource, files: &mut Vec<SourceFile>) {
     // The files of `.` are named as in a shell.
     let name = path.strip_prefix("./").unwrap_or(path).display().to_string();
-    if source == FileSource::Path && name == STDIN {
-        let bytes = read_bounded(io::stdin().lock(), 0);
-        files.push(SourceFile { name, bytes, source });
-    } else if path.is_dir() {
+    let is_stdin = source == FileSource::Path && name == STDIN;
+    if !is_stdin && path.is_dir() {
         match entries(path) {
             Ok(entries) => entries.iter().for_each(|entry| add(entry, FileSource::Folder, files)),
             Err(error) => {
@@ -58,12 +56,22 @@ fn add(path: &Path, source: FileSource, files: &mut Vec<SourceFile>) {
             }
         }
     } else {
-        // Not only a file: a pipe of the shell's, say.
-        let read = |file: File| read_bounded(&file, file.metadata().map_or(0, |it| it.len()));
-        let failed = |error: io::Error| Err(SourceReason::Unreadable(error.to_string()));
-        let bytes = File::open(path).map_or_else(failed, read);
+        let bytes = if is_stdin { read_bounded(io::stdin().lock(), 0) } else { read_file(path) };
         files.push(SourceFile { name, bytes, source });
     }
+}
+
+/// The bytes of the file at a path, or of standard input.
+#[cfg(not(target_family = "wasm"))]
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, SourceReason> {
+    if path == Path::new(STDIN) { read_bounded(io::stdin().lock(), 0) } else { read_file(path) }
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, SourceReason> {
+    // Not only a file: a pipe of the shell's, say.
+    let read = |file: File| read_bounded(&file, file.metadata().map_or(0, |it| it.len()));
+    let failed = |error: io::Error| Err(SourceReason::Unreadable(error.to_string()));
+    File::open(path).map_or_else(failed, read)
 }
 
 /// The folders and manifests in a folder, in the order of their names. A link to a folder may lead around in a circle.
