@@ -112,3 +112,37 @@ fn a_wrong_call_is_exit_code_2() {
     insta::assert_snapshot!("no-file", printed(&["missing.yaml"], &[]));
     insta::assert_snapshot!("nothing", printed(&["."], &[("a.yaml", "kind: Other\n")]));
 }
+
+#[test]
+fn a_long_list_is_told_to_its_own_author() {
+    let origins = "allowOrigins: [https://a.example], maxAge: 600";
+    let many = |count: usize, entry: &str| {
+        let entries: Vec<String> =
+            (0..count).map(|at| entry.replace('N', &at.to_string())).collect();
+        entries.join(", ")
+    };
+    for (spec, said) in [
+        (
+            format!("hostnames: [{}]\n  cors: {{{origins}}}", many(300, "aN.example")),
+            "use patterns such as `*.shop.example`",
+        ),
+        (
+            format!("cors: {{{origins}, allowMethods: [{}]}}", many(70, "MN")),
+            "list only what clients use",
+        ),
+        (
+            format!(
+                "cors: {{maxAge: 600, allowOriginRegexes: [{}]}}",
+                many(20, "'https://aN[.]example'")
+            ),
+            "one regex in place of several",
+        ),
+    ] {
+        let text = format!(
+            "apiVersion: corsward.io/v1alpha1\nkind: CorsPolicy\nmetadata: {{name: a}}\nspec:\n  {spec}\n"
+        );
+        let printed = printed(&["-o", "github", "a.yaml"], &[("a.yaml", &text)]);
+        let line = printed.lines().find(|line| line.contains("CORS-E004"));
+        assert!(line.is_some_and(|line| line.contains(said)), "{said}: {printed}");
+    }
+}

@@ -10,6 +10,8 @@ use super::{Explain, Proposal, Sentence, Written};
 pub enum ListReason {
     /// Longer than a policy's list may be.
     TooMany {
+        /// The name of its field.
+        list: String,
         /// Its length.
         count: usize,
         /// The limit.
@@ -36,10 +38,10 @@ pub enum ListReason {
 impl Explain for ListReason {
     fn sentence(&self) -> Sentence {
         match self {
-            Self::TooMany { count, max } => Sentence::new(
+            Self::TooMany { list, count, max } => Sentence::new(
                 "CORS-E004",
                 format!("the list has {count} entries, and a policy may have {max}"),
-                "use patterns such as `https://*.app.example` in place of many entries, or split the policy",
+                fewer(list),
             ),
             Self::Repeated { value, first } => Sentence::new(
                 "CORS-I001",
@@ -54,6 +56,29 @@ impl Explain for ListReason {
             )
             .and(", which is what it is taken for"),
         }
+    }
+}
+
+/// The way to a shorter list.
+fn fewer(list: &str) -> &'static str {
+    match list {
+        "allowOrigins" | "trustedOrigins" => {
+            "use patterns such as `https://*.app.example` in place of many entries, or split the policy"
+        }
+        "origins" => {
+            "use patterns such as `https://*.app.example` in place of many entries, or split the set"
+        }
+        "allowOriginRegexes" => {
+            "use patterns such as `https://*.app.example` in `allowOrigins`, or one regex in place of several"
+        }
+        "hostnames" => {
+            "use patterns such as `*.shop.example` in place of many entries, or split the policy"
+        }
+        "rules" => {
+            "use a `PathPrefix` in place of many paths, or split the policy by its `hostnames`"
+        }
+        "allowMethods" | "allowHeaders" | "exposeHeaders" => "list only what clients use",
+        _ => "list each word once",
     }
 }
 

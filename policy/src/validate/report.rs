@@ -49,7 +49,8 @@ impl Report {
         match list.get(..max) {
             Some(first) if list.len() > max => {
                 let count = list.len();
-                self.add(field, ListReason::TooMany { count, max });
+                let list = field.name().to_owned();
+                self.add(field, ListReason::TooMany { list, count, max });
                 first
             }
             _ => list,
@@ -67,6 +68,11 @@ impl Report {
 impl Field {
     pub(super) fn root(name: &str) -> Self {
         Self(name.to_owned())
+    }
+
+    /// Its own name.
+    fn name(&self) -> &str {
+        self.0.rsplit('.').next().unwrap_or_default()
     }
 
     /// The field `name` of this one.

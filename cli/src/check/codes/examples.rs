@@ -87,7 +87,10 @@ fn lists_and_max_age() -> Vec<Finding> {
     let normal = || "https://app.example".to_owned();
     let first = || format!("{origins}[0]");
     vec![
-        Finding::new(origins, ListReason::TooMany { count: 20_000, max: 16_384 }),
+        Finding::new(
+            origins,
+            ListReason::TooMany { list: "allowOrigins".into(), count: 20_000, max: 16_384 },
+        ),
         Finding::new(
             format!("{origins}[1]"),
             ListReason::Repeated { value: normal(), first: first() },
