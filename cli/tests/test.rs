@@ -144,8 +144,18 @@ fn a_generated_file_passes_and_shows_each_kind_of_result() {
 #[test]
 fn files_that_are_unusable_are_told_by_name_and_field() {
     for (file, from, to, said) in [
-        ("corsward-test.yaml", "  origin:", "  orgin:", "unknown field `orgin`"),
-        ("corsward-test.yaml", "result: rejected", "result: denied", "unknown variant `denied`"),
+        (
+            "corsward-test.yaml",
+            "  origin:",
+            "  orgin:",
+            "unknown field `orgin`",
+        ),
+        (
+            "corsward-test.yaml",
+            "result: rejected",
+            "result: denied",
+            "unknown variant `denied`",
+        ),
         (
             "corsward-test.yaml",
             "https://other.example",
@@ -269,5 +279,56 @@ fn a_target_that_is_none_or_would_be_ignored_is_an_error() {
         let error = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{target}: {error}");
         assert!(error.contains("results: of uncovered: ") && error.contains(said), "{error}");
+    }
+}
+
+/// An API server takes fields that are null out of an object before it looks at the rest.
+#[test]
+fn a_field_that_is_null_is_absent_for_every_command() {
+    let policy = "\
+apiVersion: corsward.io/v1alpha1
+kind: CorsPolicy
+metadata: {namespace: shop, name: api}
+spec:
+  mode:
+  hostnames:
+  targetRefs: ~
+  selector: null
+  rules:
+  trustedOrigins:
+  preflight:
+  cors:
+    allowOrigins: [https://shop.example]
+    allowOriginRegexes:
+    allowOriginsFrom:
+    allowMethods:
+    allowHeaders: null
+    exposeHeaders:
+    allowCredentials:
+    dangerouslyAllow:
+    maxAge: 600
+";
+    let bare = "\
+apiVersion: corsward.io/v1alpha1
+kind: CorsPolicy
+metadata: {namespace: shop, name: api}
+spec: {cors: {allowOrigins: [https://shop.example], maxAge: 600}}
+";
+    let folder = folder(&[("policy.yaml", policy), ("bare.yaml", bare)]);
+    let run = |args: &[&str], file: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_corsward"));
+        let output = command.current_dir(folder.path()).args(args).arg(file).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", text(&output.stderr));
+        text(&output.stdout).replace(file, "")
+    };
+    let asked = ["--url", "https://api.example/", "--origin", "https://shop.example"];
+    for args in [
+        &["check", "-o", "github", "--suppress", "CORS-I302,CORS-I304"][..],
+        &[&["explain"], &asked[..]].concat(),
+        &["test", "--generate"],
+        &["render"],
+        &["diff", "bare.yaml"],
+    ] {
+        assert_eq!(run(args, "policy.yaml"), run(args, "bare.yaml"), "{args:?}");
     }
 }

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use corsward_api::KIND;
 use corsward_api::v1alpha1::CorsPolicySpec;
 use corsward_browser::plan::Sent;
 use corsward_browser::{CredentialsMode, HeaderLine, PageRequest, combined};
-use corsward_manifest::convert;
 use corsward_manifest::knowledge::FullKnowledge;
+use corsward_manifest::{convert, shape};
 use corsward_policy::draft::Mode;
 use corsward_policy::precedence::{has_rules_alone, narrowest_host};
 use corsward_policy::response_plan::ResponsePlan;
@@ -50,8 +51,8 @@ impl Proxy {
         let (mut drafts, mut all) = (Vec::new(), Vec::new());
         for (policy, spec) in policies {
             let id = policy.id();
-            let spec: CorsPolicySpec =
-                serde_json::from_value(spec.value()).with_context(|| id.to_string())?;
+            let spec: CorsPolicySpec = shape::accepted(KIND, spec.value())
+                .with_context(|| format!("read the spec of {id}"))?;
             drafts.push(convert::draft(id, &spec, policy.specificity(), policy.created()));
             all.push(policy);
         }

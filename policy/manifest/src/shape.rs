@@ -65,6 +65,13 @@ pub fn read<T: DeserializeOwned>(
         .ok()
 }
 
+/// Reads an accepted spec of an object of that kind: a field that is `null` is absent, as for an API server.
+pub fn accepted<T: DeserializeOwned>(kind: &str, mut value: Value) -> Option<T> {
+    let mut findings = Vec::new();
+    check(kind, &mut value, &mut findings);
+    read(kind, value, &mut findings)
+}
+
 // === impl Repairs ===
 
 impl Repairs {
