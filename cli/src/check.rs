@@ -1,5 +1,6 @@
 //! Check: every finding about the policies of files, and an exit code.
 
+mod applicability;
 mod change;
 mod codes;
 mod diagnostic;
@@ -16,6 +17,7 @@ use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use anyhow::bail;
 use clap::ValueEnum;
 use corsward_policy::Severity;
 
@@ -23,7 +25,7 @@ use self::diagnostic::Diagnostic;
 use self::fix::Fixes;
 use crate::live::ClusterArgs;
 use crate::outcome::Outcome;
-use crate::output::note;
+use crate::output::{note, write_json};
 use crate::policies::{FileFinding, FileSource, LiveObjects, Place, Policies, Subject, map};
 
 const EXAMPLES: &str = "\
@@ -36,7 +38,7 @@ Examples:
     corsward check -o github --deny-warnings deploy/
   Leave out a finding that is known, about one policy or about all:
     corsward check --suppress CORS-W001=shop/api --suppress CORS-I004 deploy/
-  Make the edits that findings propose, and print what is left:
+  Make the edits that leave each answer as it is meant, and print what is left:
     corsward check --fix deploy/
   Check what is in the cluster of the current context:
     corsward check --cluster
@@ -67,11 +69,14 @@ pub(crate) struct CheckArgs {
     /// Exit 1 if there is a warning.
     #[arg(long)]
     deny_warnings: bool,
-    /// Make the edits that findings propose in the files first. Comments and the rest of each file stay as they are; a word of
-    /// `dangerouslyAllow` is never written.
+    /// Make the safe edits of findings in the files first: those that leave each answer as its author means it. Comments and the rest of each
+    /// file stay as they are; a word of `dangerouslyAllow` is never written.
     #[arg(long, conflicts_with = "cluster")]
     fix: bool,
-    /// Print every code with its severity, an example and the fix.
+    /// With `--fix`: make the edits too that change an answer or guess what is meant. Read the change.
+    #[arg(long, requires = "fix")]
+    unsafe_fixes: bool,
+    /// Print every code with its severity, the class of its edits, an example and the fix, as text or JSON.
     #[arg(long)]
     list: bool,
 }
@@ -111,9 +116,13 @@ struct Checked {
 /// Checks the files.
 pub(crate) fn run(args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<Outcome> {
     if args.list {
-        return list(out);
+        return list(args.output, out);
     }
-    let fixes = if args.fix { fix::fix(&args.paths, &args.suppress)? } else { Fixes::default() };
+    let fixes = if args.fix {
+        fix::fix(&args.paths, &args.suppress, args.unsafe_fixes)?
+    } else {
+        Fixes::default()
+    };
     // The process ends soon, and returns the memory of ten thousand policies in one step.
     let checked = ManuallyDrop::new(Checked::read(args)?);
     let (policies, mut diagnostics) = (&checked.policies, checked.diagnostics());
@@ -133,7 +142,7 @@ pub(crate) fn run(args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<Outc
         note(left);
     }
     if args.fix {
-        note(format_args!("{} made", count(fixes.made, "edit", "edits")));
+        note(fixes.summary());
     }
     note(checked.summary(&diagnostics));
     Ok(checked.outcome(&diagnostics, denied))
@@ -190,9 +199,17 @@ fn count(number: usize, one: &str, many: &str) -> String {
 }
 
 /// Prints every code.
-fn list(out: &mut impl Write) -> anyhow::Result<Outcome> {
-    for row in codes::all() {
-        writeln!(out, "{row}")?;
+fn list(format: Format, out: &mut impl Write) -> anyhow::Result<Outcome> {
+    match format {
+        Format::Text => {
+            for row in codes::all() {
+                writeln!(out, "{row}")?;
+            }
+        }
+        Format::Json => write_json(&codes::all().collect::<Vec<_>>(), out)?,
+        Format::Sarif | Format::Github | Format::Junit => {
+            bail!("--list prints text or JSON: leave `-o` out, or write `-o json`")
+        }
     }
     Ok(Outcome::Success)
 }

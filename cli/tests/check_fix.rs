@@ -48,10 +48,16 @@ const LIST: &str = r#"{
 
 /// Fixes a file, and returns its text, with what was printed.
 fn fixed(name: &str, text: &str) -> String {
+    fixed_by(&["--fix"], name, text)
+}
+
+/// The same with those arguments.
+fn fixed_by(args: &[&str], name: &str, text: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join(name), text).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_corsward"));
-    let command = command.args(["check", "--fix", "-o", "github", name]).current_dir(folder.path());
+    let command = command.arg("check").args(args).args(["-o", "github", name]);
+    let command = command.current_dir(folder.path());
     let output = command.output().unwrap();
     let [out, notes] = [output.stdout, output.stderr].map(|it| String::from_utf8(it).unwrap());
     let after = fs::read_to_string(folder.path().join(name)).unwrap();
@@ -151,7 +157,10 @@ spec:
 
 #[test]
 fn a_file_keeps_the_ends_of_its_lines() {
-    let text_of = |text: &str| fixed("a.yaml", text).split("=====\n").next().unwrap().to_owned();
+    let text_of = |text: &str| {
+        let printed = fixed_by(&["--fix", "--unsafe-fixes"], "a.yaml", text);
+        printed.split("=====\n").next().unwrap().to_owned()
+    };
     // A field that is absent gets a line of its own.
     let absent = "apiVersion: corsward.io/v1alpha1\nkind: CorsPolicy\nmetadata: {name: a}\nspec:\n  cors:\n    allowOrigins: ['https://app.example']\n";
     for text in [POLICY, absent] {
@@ -159,4 +168,106 @@ fn a_file_keeps_the_ends_of_its_lines() {
         assert_ne!(fixed, text);
         assert_eq!(text_of(&text.replace('\n', "\r\n")), fixed.replace('\n', "\r\n"));
     }
+}
+
+/// A policy with that spec, beside a host and an origin.
+fn policy(fields: &str) -> String {
+    format!(
+        "apiVersion: corsward.io/v1alpha1\nkind: CorsPolicy\nmetadata: {{name: api, namespace: shop}}\nspec:\n{fields}"
+    )
+}
+
+/// The text behind `--fix` and behind `--unsafe-fixes`.
+fn both(text: &str) -> [String; 2] {
+    [&["--fix"][..], &["--fix", "--unsafe-fixes"]]
+        .map(|args| fixed_by(args, "a.yaml", text).split("=====\n").next().unwrap().to_owned())
+}
+
+#[test]
+fn an_edit_that_changes_an_answer_or_guesses_is_made_on_request_alone() {
+    const HOST: &str = "  hostnames: [api.example]\n";
+    const CORS: &str = "  cors: {allowOrigins: [https://a.example], maxAge: 600}\n";
+    let plain = [HOST, CORS].concat();
+    for (code, fields) in [
+        ("I006", format!("{plain}  mode: DryRun\n  upstreamOrigin: Remove\n")),
+        ("I005", format!("{plain}  trustedOrigins: [https://b.example]\n")),
+        (
+            "W002",
+            format!(
+                "{HOST}  cors: {{allowOrigins: ['*'], maxAge: 600}}\n  disallowedRequests: Reject\n"
+            ),
+        ),
+        (
+            "W502",
+            format!("{plain}  rules: [{{path: {{type: PathPrefix, value: /}}, mode: \"Off\"}}]\n"),
+        ),
+        ("W401", format!("  hostnames: [all]\n{CORS}")),
+        (
+            "I102",
+            format!("{HOST}  cors: {{allowOrigins: ['http://localhost:3000'], maxAge: 600}}\n"),
+        ),
+        (
+            "I306",
+            format!(
+                "{HOST}  cors: {{allowOrigins: [https://a.example], allowHeaders: ['*'], maxAge: 600}}\n"
+            ),
+        ),
+        ("W006", format!("{HOST}  cors: {{allowOrigins: [https://a.example]}}\n")),
+        (
+            "W301",
+            format!(
+                "{HOST}  cors: {{allowOrigins: [https://a.example], allowMethods: [put], maxAge: 600}}\n"
+            ),
+        ),
+        ("E103", format!("{HOST}  cors: {{allowOrigins: [a.example], maxAge: 600}}\n")),
+        ("E503", format!("{HOST}  cors: {{allowOrigin: a.example, maxAge: 600}}\n")),
+        ("E503", format!("{plain}  enforcement: \"on\"\n")),
+        ("E509", format!("{HOST}  cors: {{allowOrigins: a.example, maxAge: 600}}\n")),
+        ("E510", format!("{plain}  disallowedRequests: block\n")),
+        (
+            "E422",
+            format!(
+                "{plain}  rules: [{{path: {{type: Exact, value: /a}}, cors: {{allowOrigins: ['*']}}, mode: DryRun}}]\n"
+            ),
+        ),
+    ] {
+        let text = policy(&fields);
+        let [safe, all] = both(&text);
+        assert_eq!(safe, text, "{code}");
+        assert_ne!(all, text, "{code}");
+        let printed = fixed("a.yaml", &text);
+        assert!(printed.contains(&format!("CORS-{code}")), "{code}: {printed}");
+        assert!(printed.contains(" more with --unsafe-fixes\n"), "{code}: {printed}");
+    }
+    let printed = fixed("a.yaml", &policy(&format!("{plain}  disallowedRequests: block\n")));
+    let left =
+        "a.yaml:7: CORS-E510 is left: its edit may change what is meant: --unsafe-fixes makes it\n";
+    assert!(printed.contains(left), "{printed}");
+}
+
+#[test]
+fn an_edit_that_respells_what_is_there_is_made_unasked() {
+    for (before, after) in [
+        ("mode: active", "mode: Active"),
+        ("mode: dry-run", "mode: DryRun"),
+        ("mode: Off", "mode: \"Off\""),
+        ("hostname: [api.example]", "hostnames: [api.example]"),
+        ("hostnames: API.example", "hostnames: [\"api.example\"]"),
+        (
+            "cors: {allowOrigins: ['https://B.example/x']}",
+            "cors: {allowOrigins: ['https://b.example']}",
+        ),
+    ] {
+        let text = policy(&format!("  {before}\n"));
+        let [safe, _] = both(&text);
+        assert_eq!(safe, policy(&format!("  {after}\n")), "{before}");
+    }
+}
+
+#[test]
+fn unsafe_fixes_are_an_option_of_fix() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_corsward"));
+    let output = command.args(["check", "--unsafe-fixes", "a.yaml"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("--fix"));
 }

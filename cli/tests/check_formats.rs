@@ -114,6 +114,26 @@ fn a_wrong_call_is_exit_code_2() {
 }
 
 #[test]
+fn the_list_of_codes_is_text_or_json() {
+    let json = run(&["--list", "-o", "json"], &[]);
+    assert_eq!(json.status.code(), Some(0));
+    let rows: Vec<serde_json::Value> = serde_json::from_slice(&json.stdout).unwrap();
+    let row = |code: &str| rows.iter().find(|row| row["code"] == code).unwrap();
+    assert_eq!(row("CORS-E106")["edit"], "safe");
+    assert_eq!(row("CORS-I006")["edit"], "unsafe");
+    assert_eq!(row("CORS-E001")["edit"], "author");
+    assert_eq!(row("CORS-E001")["severity"], "refusal");
+    assert_eq!(row("CORS-E001")["field"], "spec");
+    let text = printed(&["--list"], &[]);
+    assert_eq!(text.lines().count(), rows.len().saturating_add(1));
+    for format in ["sarif", "github", "junit"] {
+        let said =
+            "error: --list prints text or JSON: leave `-o` out, or write `-o json`\nexit 2\n";
+        assert_eq!(printed(&["--list", "-o", format], &[]), said, "{format}");
+    }
+}
+
+#[test]
 fn a_long_list_is_told_to_its_own_author() {
     let origins = "allowOrigins: [https://a.example], maxAge: 600";
     let many = |count: usize, entry: &str| {

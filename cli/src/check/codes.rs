@@ -7,20 +7,31 @@ mod manual;
 use std::fmt;
 
 use corsward_policy::Severity;
+use serde::{Serialize, Serializer};
 
 use self::examples::examples;
+use super::applicability::Applicability;
 
 /// A code, and an example of its finding.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Row {
     /// The code.
     pub(super) code: &'static str,
     /// The severity of its findings.
+    #[serde(serialize_with = "word")]
     pub(super) severity: Severity,
+    /// The field.
+    field: String,
     /// The fault.
     pub(super) fault: String,
     /// The fix.
     pub(super) fix: String,
+    /// The class of its edits: `--fix` makes safe ones, `--unsafe-fixes` unsafe ones too.
+    edit: &'static str,
+}
+
+fn word<S: Serializer>(severity: &Severity, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(severity.as_str())
 }
 
 /// Every code, in the order of the manual.
@@ -28,7 +39,8 @@ pub(super) fn all() -> impl Iterator<Item = Row> {
     examples().into_iter().map(|finding| {
         let (sentence, severity) = (finding.reason.sentence(), finding.severity());
         let (code, fault, fix) = (sentence.code, sentence.matter.clone(), sentence.fix.clone());
-        Row { code, severity, fault, fix }
+        let field = finding.field;
+        Row { code, severity, field, fault, fix, edit: Applicability::of_code(code).as_str() }
     })
 }
 
@@ -36,7 +48,7 @@ pub(super) fn all() -> impl Iterator<Item = Row> {
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { code, severity, fault, fix } = self;
-        write!(f, "{code} {severity}: {fault}: {fix}")
+        let Self { code, severity, field: _, fault, fix, edit } = self;
+        write!(f, "{code} {severity} (edit: {edit}): {fault}: {fix}")
     }
 }

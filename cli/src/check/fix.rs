@@ -1,4 +1,4 @@
-//! Fix: the edits that findings propose, made in the files.
+//! Fix: the edits that findings propose, made in the files; those that are not safe on request alone.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,8 +11,9 @@ use corsward_policy::Severity;
 use corsward_policy::finding::Edit;
 use tempfile::NamedTempFile;
 
+use super::applicability::is_safe;
 use super::diagnostic::Diagnostic;
-use super::{Suppression, diagnostics};
+use super::{Suppression, count, diagnostics};
 use crate::policies::{Policies, STDIN};
 use crate::yaml_text;
 
@@ -24,23 +25,32 @@ const DANGEROUS: &str = "dangerouslyAllow";
 /// What was done.
 #[derive(Debug, Default)]
 pub(super) struct Fixes {
+    /// Edits that change an answer are made, too.
+    with_unsafe: bool,
     /// The number of edits made.
     pub(super) made: usize,
     /// The findings whose edit cannot be made, each with the reason.
     pub(super) left: BTreeSet<String>,
+    /// The number of edits that `--unsafe-fixes` would make.
+    pub(super) suggested: usize,
 }
 
 /// Makes the edits in the files, until none is left that can be made.
-pub(super) fn fix(paths: &[PathBuf], suppressed: &[Suppression]) -> anyhow::Result<Fixes> {
+pub(super) fn fix(
+    paths: &[PathBuf],
+    suppressed: &[Suppression],
+    with_unsafe: bool,
+) -> anyhow::Result<Fixes> {
     if paths.iter().any(|path| path.as_os_str() == STDIN) {
         bail!("--fix writes files, and `-` is none: name the files");
     }
-    let mut fixes = Fixes::default();
+    let mut fixes = Fixes { with_unsafe, ..Fixes::default() };
     for _ in 0..MAX_ROUNDS {
         let policies = Policies::read(paths);
         let mut diagnostics = diagnostics(&policies);
         diagnostics.retain(|it| !it.is_suppressed(suppressed));
         fixes.left.clear();
+        fixes.suggested = 0;
         let before = fixes.made;
         for found in diagnostics.chunk_by(|a, b| a.file == b.file) {
             if let Some((first, text)) = found.first().zip(fixes.file(found)) {
@@ -104,6 +114,17 @@ impl Documents {
         Self { texts: texts.into_iter().map(str::to_owned).collect(), objects }
     }
 
+    /// The text of the value at a field of the object that is `at` in order; empty where it has none.
+    fn said(&self, at: usize, field: &str) -> String {
+        let said = || {
+            let (document, object) = self.objects.get(at)?;
+            let text = self.texts.get(*document)?;
+            let objects = yaml_text::objects(text)?;
+            text.get(objects.get(*object)?.value(field)?.span.clone()).map(str::to_owned)
+        };
+        said().unwrap_or_default()
+    }
+
     /// Changes the object that is `at` in order, and returns whether that changes the text.
     fn amend(
         &mut self,
@@ -126,6 +147,15 @@ impl Documents {
 // === impl Fixes ===
 
 impl Fixes {
+    /// The last line: what was made, and what is left to make.
+    pub(super) fn summary(&self) -> String {
+        let made = format!("{} made", count(self.made, "edit", "edits"));
+        match self.suggested {
+            0 => made,
+            more => format!("{made}, {more} more with --unsafe-fixes"),
+        }
+    }
+
     /// The text of a file with the edits that its findings propose; `None`: none is made.
     fn file(&mut self, found: &[Diagnostic<'_>]) -> Option<String> {
         let before = found.first()?.text;
@@ -141,31 +171,17 @@ impl Fixes {
                 self.leave(diagnostic, "the text cannot be read");
                 continue;
             };
-            let finding = &diagnostic.found.finding;
-            let edits = finding.edits();
-            let Some(edit) = edits.first() else {
-                if let Some(ShapeReason::Unquoted { .. }) = finding.reason.downcast_ref() {
-                    let quoted = |text: &str, at| yaml_text::quoted(text, at, &finding.field);
-                    self.count(diagnostic, documents.amend(document, quoted));
-                } else if diagnostic.severity() != Severity::Hint {
-                    self.leave(diagnostic, "the author decides: its fix is no single edit");
-                }
-                continue;
-            };
-            if edits.iter().flat_map(fields).any(|field| field.contains(DANGEROUS)) {
-                self.leave(diagnostic, "the author decides on a danger");
-                continue;
-            }
+            let Some(edit) = self.edit(diagnostic, document, &mut documents) else { continue };
             let meets = |field: &str| {
                 touched.iter().any(|(at, other)| {
                     *at == document && (other.starts_with(field) || field.starts_with(&**other))
                 })
             };
             // The next round judges what this one has changed.
-            if fields(edit).any(meets) {
+            if fields(&edit).any(meets) {
                 continue;
             }
-            if let Edit::Remove { field } = edit
+            if let Edit::Remove { field } = &edit
                 && diagnostic.severity() == Severity::Hint
                 && refused.iter().any(|it| stands_beside(it, document, field))
             {
@@ -175,13 +191,50 @@ impl Fixes {
                 );
                 continue;
             }
-            let amended = documents.amend(document, |text, at| yaml_text::amended(text, at, edit));
+            let amended = documents.amend(document, |text, at| yaml_text::amended(text, at, &edit));
             if self.count(diagnostic, amended) {
-                touched.extend(fields(edit).map(|field| (document, field.to_owned())));
+                touched.extend(fields(&edit).map(|field| (document, field.to_owned())));
             }
         }
         let text = documents.texts.concat();
         (text != before).then_some(text)
+    }
+
+    /// The edit of a finding; `None`: it is not to be made, or only adds quotes and is made.
+    fn edit(
+        &mut self,
+        diagnostic: &Diagnostic<'_>,
+        document: usize,
+        documents: &mut Documents,
+    ) -> Option<Edit> {
+        let finding = &diagnostic.found.finding;
+        let mut edits = finding.edits();
+        if edits.is_empty() {
+            if let Some(ShapeReason::Unquoted { .. }) = finding.reason.downcast_ref() {
+                let quoted = |text: &str, at| yaml_text::quoted(text, at, &finding.field);
+                self.count(diagnostic, documents.amend(document, quoted));
+            } else if diagnostic.severity() != Severity::Hint {
+                self.leave(diagnostic, "the author decides: its fix is no single edit");
+            }
+            return None;
+        }
+        if edits.iter().flat_map(fields).any(|field| field.contains(DANGEROUS)) {
+            self.leave(diagnostic, "the author decides on a danger");
+            return None;
+        }
+        let edit = edits.swap_remove(0);
+        let is_safe = || is_safe(finding, &edit, &documents.said(document, &finding.field));
+        if !self.with_unsafe && !is_safe() {
+            self.suggested = self.suggested.saturating_add(1);
+            if diagnostic.severity() != Severity::Hint {
+                self.leave(
+                    diagnostic,
+                    "its edit may change what is meant: --unsafe-fixes makes it",
+                );
+            }
+            return None;
+        }
+        Some(edit)
     }
 
     /// Counts an edit, and returns whether it changes the text.

@@ -3,6 +3,7 @@
 mod copied;
 mod guesses;
 mod rows;
+mod safe;
 mod shapes;
 mod spellings;
 mod strangers;
@@ -356,7 +357,7 @@ fn each_code_that_names_what_to_write_is_in_the_table() {
     for line in manual.lines().filter(|line| line.starts_with("| `CORS-")) {
         let line = line.replace("\\|", "/");
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let [code, _, _, _, fix] = cells[..] else { panic!("{line}") };
+        let [code, _, _, _, fix, _] = cells[..] else { panic!("{line}") };
         let code = code.trim_matches('`').to_owned();
         told.insert(code.clone());
         let names_what = ["write ", "remove it", "remove one of them", "add `"]

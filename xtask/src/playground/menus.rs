@@ -117,7 +117,7 @@ impl Row {
             .split(" | ")
             .map(|cell| cell.replace("\\|", "|"))
             .collect();
-        let [code, severity, field, fault, fix] = cells.try_into().ok()?;
+        let [code, severity, field, fault, fix, _edit] = cells.try_into().ok()?;
         let code = code.trim_matches('`').to_owned();
         let policy = policies.remove(&code).map(|text| whole(&text));
         let field = field.trim_matches('`').to_owned();

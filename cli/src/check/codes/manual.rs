@@ -10,6 +10,7 @@ use corsward_policy::Finding;
 use corsward_policy::finding::OriginReason;
 use corsward_policy::pattern::InvalidOrigin;
 
+use super::super::applicability::{Applicability, SAFE, UNSAFE};
 use super::examples::{examples, number};
 
 /// The folders of the files with the codes.
@@ -110,6 +111,25 @@ fn what_was_meant_as_a_regex_is_sent_to_its_field() {
 }
 
 #[test]
+fn each_code_that_has_an_edit_has_the_class_of_its_edits() {
+    for finding in examples() {
+        let code = finding.code();
+        let has_class = Applicability::of_code(code) != Applicability::Author;
+        let fields: Vec<String> = finding.edits().iter().map(|edit| format!("{edit:?}")).collect();
+        if fields.iter().any(|edit| edit.contains("dangerouslyAllow")) {
+            assert!(!has_class, "{code}: its author decides on a danger");
+        } else if !fields.is_empty() {
+            assert!(has_class, "{code}: its edit is neither safe nor unsafe");
+        }
+    }
+    let known: BTreeSet<&str> = examples().iter().map(Finding::code).collect();
+    for code in SAFE.iter().chain(&UNSAFE) {
+        assert!(known.contains(code), "{code} is no code");
+    }
+    assert!(SAFE.iter().all(|code| !UNSAFE.contains(code)));
+}
+
+#[test]
 fn the_sentences_are_the_committed_ones() {
     let mut text = String::new();
     for finding in examples() {
@@ -123,25 +143,28 @@ fn the_manual_of_findings_is_the_committed_one() {
     let mut text = String::from(
         "# Findings\n\n\
          Everything corsward says about a policy, written by a test from the code itself. The letter of a code is its weight:\n\
-         `E` refuses the policy, `W` warns, `I` hints. Codes are never reused. Values are examples.\n",
+         `E` refuses the policy, `W` warns, `I` hints. Codes are never reused. Values are examples.\n\n\
+         The last column is the class of the edits that [`corsward check`](check.md#edits) makes: `safe` by `--fix`, `unsafe` by\n\
+         `--fix --unsafe-fixes`. With `author` the author decides.\n",
     );
     for (hundreds, area) in AREAS.iter().enumerate() {
         let is_of_area = |finding: &Finding| number(finding.code()) / 100 == hundreds;
         let findings = examples().into_iter().filter(is_of_area);
         write!(text, "\n## {area}\n\n").unwrap();
-        text.push_str("| code | severity | field | fault | fix |\n");
-        text.push_str("|---|---|---|---|---|\n");
+        text.push_str("| code | severity | field | fault | fix | edit |\n");
+        text.push_str("|---|---|---|---|---|---|\n");
         for finding in findings {
             let sentence = finding.reason.sentence();
             let cell = |raw: &str| raw.replace('|', "\\|");
             writeln!(
                 text,
-                "| `{}` | {} | `{}` | {} | {} |",
+                "| `{}` | {} | `{}` | {} | {} | {} |",
                 sentence.code,
                 finding.severity(),
                 finding.field,
                 cell(&sentence.matter),
                 cell(&sentence.fix),
+                Applicability::of_code(sentence.code).as_str(),
             )
             .unwrap();
         }
