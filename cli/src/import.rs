@@ -8,6 +8,10 @@ use anyhow::{Context as _, anyhow};
 use clap::ValueEnum;
 use corsward_import::{Failure, Import, Options, Report, Source, SourceFile};
 use corsward_policy::Finding;
+use corsward_policy::finding::{BehaviorReason, HostReason, Reason};
+use corsward_policy::host_syntax;
+use corsward_policy::scope::HostPattern;
+use corsward_policy::syntax::{is_dns_label, is_dns_subdomain};
 
 use crate::outcome::Outcome;
 use crate::output::note;
@@ -48,14 +52,14 @@ pub(crate) struct ImportArgs {
     files: Vec<PathBuf>,
     /// The policy's name; a prefix where the settings make several policies, as several servers of nginx do. The default is the name
     /// in the settings, such as that of the host, or FROM.
-    #[arg(long)]
+    #[arg(long, value_parser = name)]
     name: Option<String>,
     /// The policy's namespace. The default is that of the settings, or `default`.
-    #[arg(long, short)]
+    #[arg(long, short, value_parser = namespace)]
     namespace: Option<String>,
     /// A host of the policy, such as `api.example.com`; repeated for several. Refused where the settings make
     /// several policies.
-    #[arg(long = "host", value_name = "HOST")]
+    #[arg(long = "host", value_name = "HOST", value_parser = host)]
     hosts: Vec<String>,
     /// An environment variable that the settings look up; repeated for several.
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
@@ -133,6 +137,24 @@ fn report(imports: &[Import], format: Format) -> anyhow::Result<String> {
             serde_json::to_string_pretty(&all)? + "\n"
         }
     })
+}
+
+fn name(text: &str) -> Result<String, String> {
+    let fault = BehaviorReason::InvalidName(text.to_owned());
+    if is_dns_subdomain(text) { Ok(text.to_owned()) } else { Err(Reason::from(fault).to_string()) }
+}
+
+fn namespace(text: &str) -> Result<String, String> {
+    let fault = BehaviorReason::InvalidNamespace(text.to_owned());
+    if is_dns_label(text) { Ok(text.to_owned()) } else { Err(Reason::from(fault).to_string()) }
+}
+
+fn host(text: &str) -> Result<String, String> {
+    let fault = |why| {
+        let (value, instead) = (text.to_owned(), host_syntax::meant(text));
+        Reason::from(HostReason::Invalid { value, why, instead }).to_string()
+    };
+    HostPattern::parse(text).map(|_| text.to_owned()).map_err(fault)
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {

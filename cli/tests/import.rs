@@ -381,3 +381,40 @@ fn a_part_of_a_segment_and_a_nested_location_of_nginx_are_named() {
     assert!(policy.contains("value: /api/v2} cors: allowOrigins: - https://b.example"), "{policy}");
     assert!(report.contains("GET /apix"), "{report}");
 }
+
+#[test]
+fn a_virtual_host_without_a_letter_gives_the_policy_the_name_of_the_product() {
+    let envoy = |name: &str| {
+        let cors = "{\"@type\": type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy, allow_origin_string_match: [{exact: 'https://a.example'}]}";
+        format!(
+            "virtual_hosts:\n- name: '{name}'\n  domains: [a.example]\n  typed_per_filter_config: {{envoy.filters.http.cors: {cors}}}\n  routes: [{{match: {{prefix: /}}, route: {{cluster: c}}}}]\n"
+        )
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for (host, name) in
+        [("*", "envoy"), ("-.-", "envoy"), ("a..b-.c", "a.b.c"), ("*.App_1", "app-1")]
+    {
+        let file = folder.path().join("envoy.yaml");
+        fs::write(&file, envoy(host)).unwrap();
+        let output = import(&["envoy", file.to_str().unwrap()]);
+        let policy = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(policy.contains(&format!("  name: {name}\n")), "{host}: {policy}{output:?}");
+    }
+}
+
+#[test]
+fn an_argument_that_names_nothing_is_a_wrong_call() {
+    for (argument, value, said) in [
+        ("--host", "bad host!", "has ` ` in it"),
+        ("--host", "https://api.example", "write `api.example`"),
+        ("--name", "Shop API", "is not a name for a Kubernetes object"),
+        ("--name", "", "is not a name for a Kubernetes object"),
+        ("--namespace", "shop.prod", "is not a name for a namespace"),
+    ] {
+        let output = import(&["django", "settings.py", argument, value]);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{value}: {error}");
+        assert!(error.contains(said) && error.contains(argument), "{value}: {error}");
+        assert!(output.stdout.is_empty());
+    }
+}

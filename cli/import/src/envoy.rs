@@ -439,11 +439,13 @@ pub(crate) fn unread(cors: &Value, name: &str, known: &[&str], place: &str, note
     }
 }
 
-/// A name that an object may have.
+/// A name that an object may have; of a name without a letter or a digit, such as `*`, that of the product.
 fn object_name(name: &str) -> String {
     let name = name.to_ascii_lowercase();
     let name = name.replace(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '.', "-");
-    name.trim_matches(['-', '.']).to_owned()
+    let parts = name.split('.').map(|part| part.trim_matches('-'));
+    let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+    if parts.is_empty() { "envoy".to_owned() } else { parts.join(".") }
 }
 
 /// Collects the objects with that field, at any depth.
