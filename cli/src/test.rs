@@ -1,5 +1,6 @@
 //! `test`: page requests with their expected results.
 
+mod form;
 mod generate;
 mod judge;
 mod report;
@@ -16,7 +17,7 @@ use self::report::{Report, SuiteReport};
 use self::suite::{FILE_NAME, Suite};
 use crate::outcome::Outcome;
 use crate::output::{note, write_json};
-use crate::policies::{FileFinding, Policies};
+use crate::policies::{FileFinding, Policies, STDIN};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -87,6 +88,11 @@ enum Format {
 /// Runs the tests.
 pub(crate) fn run(args: &TestArgs, out: &mut impl Write) -> anyhow::Result<Outcome> {
     if args.generate {
+        if args.paths.iter().any(|path| path.as_os_str() == STDIN) {
+            bail!(
+                "a test file names the files of its policies, and `-` is none: write them to a file, and name it"
+            );
+        }
         generate::write(&policies(&args.paths)?, args.one_proxy, &args.paths, out)?;
         return Ok(Outcome::Success);
     }

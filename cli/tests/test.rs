@@ -148,13 +148,13 @@ fn files_that_are_unusable_are_told_by_name_and_field() {
             "corsward-test.yaml",
             "  origin:",
             "  orgin:",
-            "unknown field `orgin`",
+            ": results[0].orgin: `orgin` is no field: write one of `name`, ",
         ),
         (
             "corsward-test.yaml",
             "result: rejected",
             "result: denied",
-            "unknown variant `denied`",
+            ": results[1].result: `denied` is unknown: write one of `allowed`, ",
         ),
         (
             "corsward-test.yaml",
@@ -280,6 +280,157 @@ fn a_target_that_is_none_or_would_be_ignored_is_an_error() {
         assert_eq!(output.status.code(), Some(2), "{target}: {error}");
         assert!(error.contains("results: of uncovered: ") && error.contains(said), "{error}");
     }
+}
+
+#[test]
+fn a_fault_of_a_test_file_has_its_line_its_field_and_its_fix() {
+    let results = "  result: allowed\n  policy: shop/api\n";
+    for (from, to, said) in [
+        (
+            "v1alpha1",
+            "v1",
+            "line 1: apiVersion: `cli.corsward.io/v1` is unknown: write `cli.corsward.io/v1alpha1`",
+        ),
+        ("kind: Test", "kind: Tests", "line 2: kind: `Tests` is unknown: write `Test`"),
+        ("{name: shop}", "shop", "line 3: metadata: write a mapping with `name`"),
+        (
+            "[policy.yaml]",
+            "policy.yaml",
+            "line 4: policies: write a list: each entry behind `- `, or all in `[…]`",
+        ),
+        (
+            "policies: [policy.yaml]\n",
+            "",
+            "line 1: policies: the field is missing: write it, such as `policies: [corspolicy.yaml]`",
+        ),
+        (
+            "results:",
+            "oneProxy: maybe\nresults:",
+            "line 5: oneProxy: `maybe` is no truth value: write `true` or `false`",
+        ),
+        (
+            "results:",
+            "result:",
+            "line 5: result: `result` is no field: write one of `apiVersion`, ",
+        ),
+        (
+            "- name: the shop writes JSON with cookies",
+            "- name:",
+            "line 6: results[0].name: there is no value: write one, or leave the field out",
+        ),
+        (
+            "origin: https://shop",
+            "origin: null #",
+            "line 7: results[0].origin: `null` without quotes is no text: write `\"null\"`",
+        ),
+        (
+            "https://shop.example",
+            "shop.example",
+            "line 7: results[0].origin: `shop.example` is no URL; it begins with `https://`",
+        ),
+        (
+            "{content-type: application/json}",
+            "[a]",
+            "line 10: results[0].headers: write a mapping of names to values, such as `{content-type: ",
+        ),
+        (
+            "credentials: include",
+            "credentials: yes",
+            "line 11: results[0].credentials: `yes` is unknown: write one of `omit`, `same-origin`, `include`",
+        ),
+        (
+            results,
+            "  result: allowed\n  result: refused\n",
+            "line 13: results[0].result: the field is there twice: remove one of them",
+        ),
+        (
+            results,
+            "  result: allowed\n  target: api\n",
+            "line 13: results[0].target: `api` is no target: write `namespace/shop`, ",
+        ),
+        (
+            results,
+            "",
+            "line 6: results[0].result: the field is missing: write it, such as `result: allowed`",
+        ),
+        (results, "  result: [allowed]\n", "line 12: results[0].result: write one text"),
+        (
+            "kind: Test\n",
+            "kind: Test\n---\nkind: Test\n",
+            "line 4: a second document begins: write it into a file of its own",
+        ),
+        (
+            TESTS,
+            "# nothing\n",
+            "the file is empty: `corsward test --help` shows what stands in a corsward-test.yaml",
+        ),
+        ("{name: shop}", "{name: [shop}", "the file is not YAML: line 3 column "),
+    ] {
+        let tests = TESTS.replacen(from, to, 1);
+        assert_ne!(tests, TESTS, "{from}");
+        let folder = folder(&[("policy.yaml", POLICY), ("corsward-test.yaml", &tests)]);
+        let output = test(folder.path(), &["corsward-test.yaml"]);
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}: {stderr}");
+        assert!(
+            stderr.starts_with("error: corsward-test.yaml: ") && stderr.contains(said),
+            "{said}: {stderr}"
+        );
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        let rust = ["variant", "sequence", "mapping start", "Option<", "scalar", "deserialize"];
+        assert!(rust.iter().all(|word| !stderr.contains(word)), "{stderr}");
+    }
+}
+
+#[test]
+fn a_generated_file_names_paths_that_it_finds() {
+    let web = POLICY.replace("name: api", "name: web").replace("api.shop", "web.shop");
+    for (paths, place) in [
+        (["deploy/api/a.yaml", "deploy/web/b.yaml"], "deploy"),
+        (["deploy/api", "deploy/web/b.yaml"], "deploy"),
+        (["./deploy/api/a.yaml", "deploy/api/../web/"], "deploy"),
+        (["deploy/", "deploy/web/b.yaml"], "deploy"),
+        ([".", "deploy/web/b.yaml"], "."),
+    ] {
+        let folder = folder(&[]);
+        for (name, text) in [("api/a.yaml", POLICY), ("web/b.yaml", &web)] {
+            let file = folder.path().join("deploy").join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        }
+        let generated = test(folder.path(), &["--generate", paths[0], paths[1]]);
+        let file = text(&generated.stdout);
+        assert!(
+            file.lines()
+                .next()
+                .unwrap()
+                .ends_with(&format!("corsward-test.yaml: put it into {place}.")),
+            "{paths:?}: {file}{}",
+            text(&generated.stderr)
+        );
+        fs::write(folder.path().join(place).join("corsward-test.yaml"), file).unwrap();
+        let output = test(folder.path(), &["."]);
+        assert_eq!(output.status.code(), Some(0), "{paths:?}: {}", text(&output.stderr));
+        assert!(text(&output.stdout).contains("  pass  "), "{paths:?}");
+    }
+}
+
+#[test]
+fn a_file_is_generated_of_what_a_page_can_send_and_a_file_can_name() {
+    let policy = POLICY.replace("[https://shop.example, ", "['file://', https://shop.example, ");
+    let folder = folder(&[("policy.yaml", &policy)]);
+    let generated = test(folder.path(), &["--generate", "policy.yaml"]);
+    let file = text(&generated.stdout);
+    assert_eq!(generated.status.code(), Some(0), "{}", text(&generated.stderr));
+    assert!(file.contains("origin: https://shop.example") && !file.contains("file://"), "{file}");
+    fs::write(folder.path().join("corsward-test.yaml"), file).unwrap();
+    assert_eq!(test(folder.path(), &["."]).status.code(), Some(0));
+    let output = test(folder.path(), &["--generate", "-"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        text(&output.stderr),
+        "error: a test file names the files of its policies, and `-` is none: write them to a file, and name it\n"
+    );
 }
 
 /// An API server takes fields that are null out of an object before it looks at the rest.

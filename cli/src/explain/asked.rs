@@ -91,7 +91,8 @@ pub(crate) fn origin_of(text: &str) -> anyhow::Result<PageOrigin> {
     Ok(origin)
 }
 
-fn url_of(text: &str) -> anyhow::Result<Url> {
+/// The URL of a text.
+pub(crate) fn url_of(text: &str) -> anyhow::Result<Url> {
     Url::parse(text).with_context(|| format!("`{text}` is no URL; it begins with `https://`"))
 }
 

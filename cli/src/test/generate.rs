@@ -1,8 +1,9 @@
 //! Generate: a first test file, with what policies answer today.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use corsward_policy::Draft;
@@ -11,6 +12,7 @@ use corsward_policy::draft::{CorsDraft, Mode};
 use super::judge::judge;
 use super::suite::{ApiVersion, Expectation, FILE_NAME, Kind, Metadata, PageResult, Suite};
 use crate::explain::Credentials;
+use crate::explain::asked::origin_of;
 use crate::explain::proxy::Proxy;
 use crate::policies::{Choice, Policies, ProxyTarget};
 
@@ -30,6 +32,7 @@ pub(super) fn write(
     paths: &[PathBuf],
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
+    let (folder, beside) = beside(paths)?;
     let mut results: Vec<Expectation> = Vec::new();
     let mut named = BTreeSet::new();
     let targets: Vec<Option<ProxyTarget>> =
@@ -62,13 +65,14 @@ pub(super) fn write(
         api_version: ApiVersion::default(),
         kind: Kind::default(),
         metadata: Metadata { name: named.first().map(|id| id.name.clone()).unwrap_or_default() },
-        policies: beside(paths),
+        policies: beside,
         one_proxy,
         results,
     };
+    let place = folder.map(|folder| format!(": put it into {folder}")).unwrap_or_default();
     writeln!(
         out,
-        "# The answers of today. Read each result, and keep those that are meant. The paths in `policies` are relative to this file, {FILE_NAME}."
+        "# The answers of today. Read each result, and keep those that are meant. The paths in `policies` are relative to this file, {FILE_NAME}{place}."
     )?;
     write!(out, "{}", serde_saphyr::to_string(&suite)?)?;
     Ok(())
@@ -86,16 +90,31 @@ fn proxy(
     Proxy::of(policies.choose(&choice, host)?)
 }
 
-/// The paths as a file beside the policies names them: a folder is the file's own.
-fn beside(paths: &[PathBuf]) -> Vec<String> {
-    let name = |path: &PathBuf| match path.file_name() {
-        Some(name) if !path.is_dir() => name.to_string_lossy().into_owned(),
-        _ => ".".to_owned(),
-    };
-    match paths {
-        [path] => vec![name(path)],
-        paths => paths.iter().map(|path| path.display().to_string()).collect(),
+/// The paths as a file beside the policies names them: a folder is the file's own. Several paths are seen from the closest folder that has all
+/// of them, which is named.
+fn beside(paths: &[PathBuf]) -> anyhow::Result<(Option<String>, Vec<String>)> {
+    if let [path] = paths {
+        let name = match path.file_name() {
+            Some(name) if !path.is_dir() => name.to_string_lossy().into_owned(),
+            _ => ".".to_owned(),
+        };
+        return Ok((None, vec![name]));
     }
+    let whole = |path: &PathBuf| {
+        path.canonicalize().with_context(|| format!("find the folder of {}", path.display()))
+    };
+    let whole: Vec<PathBuf> = paths.iter().map(whole).collect::<Result<_, _>>()?;
+    let mut folders = whole.first().into_iter().flat_map(|path| path.ancestors());
+    let has_all = |folder: &&Path| folder.is_dir() && whole.iter().all(|it| it.starts_with(folder));
+    let folder = folders.find(has_all);
+    let folder = folder.unwrap_or(Path::new("/"));
+    let from = |path: &Path, folder: &Path| match path.strip_prefix(folder) {
+        Ok(rest) if rest.as_os_str().is_empty() => ".".to_owned(),
+        rest => rest.unwrap_or(path).display().to_string(),
+    };
+    let here = std::env::current_dir().and_then(fs::canonicalize).unwrap_or_default();
+    let names = whole.iter().map(|path| from(path, folder)).collect();
+    Ok((Some(from(folder, &here)), names))
 }
 
 /// `https://app.example: PUT https://api.example/items with cookies: allowed`.
@@ -148,8 +167,10 @@ fn of_block(url: &str, cors: &CorsDraft) -> Vec<Expectation> {
         reason: None,
         policy: None,
     };
+    // No page of a browser has an origin such as `file://`.
+    let origins = cors.allow_origins.iter().map(|origin| concrete(origin));
     let allowed: Vec<String> =
-        cors.allow_origins.iter().take(ORIGINS).map(|origin| concrete(origin)).collect();
+        origins.filter(|origin| origin_of(origin).is_ok()).take(ORIGINS).collect();
     let first = allowed.first().map_or(OTHER_ORIGIN, String::as_str);
     let mut requests: Vec<Expectation> =
         allowed.iter().map(|origin| ask(origin, "GET", None, cors.allow_credentials)).collect();

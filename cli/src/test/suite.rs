@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use corsward_browser::{HeaderLine, PageRequest};
 use serde::{Deserialize, Serialize};
 
+use super::form;
 use crate::explain::Credentials;
 use crate::explain::asked::page_request;
 use crate::policies::ProxyTarget;
@@ -116,8 +117,8 @@ fn is_get(method: &str) -> bool {
 impl Suite {
     /// Reads a file.
     pub(super) fn read(text: &str) -> anyhow::Result<Self> {
-        let suite: Self = serde_saphyr::from_str(text)
-            .context("this is no test file; `corsward test --help` shows one")?;
+        form::check(text)?;
+        let suite: Self = form::read(text)?;
         let mut targeted = suite.results.iter().filter(|it| it.target.is_some());
         match targeted.next() {
             Some(first) if suite.one_proxy => bail!(
