@@ -70,7 +70,7 @@ impl Case {
     }
 }
 
-/// The text between tags, or in quotes. XML has no way to write most control characters.
+/// The text between tags, or in quotes. XML 1.0 has no way to write most control characters and two others.
 fn escape(text: &str) -> String {
     let mut escaped = String::new();
     for c in text.chars() {
@@ -80,7 +80,7 @@ fn escape(text: &str) -> String {
             '&' => escaped.push_str("&amp;"),
             '"' => escaped.push_str("&quot;"),
             '\n' => escaped.push_str("&#10;"),
-            c if c.is_control() => escaped.push('\u{fffd}'),
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => escaped.push('\u{fffd}'),
             c => escaped.push(c),
         }
     }

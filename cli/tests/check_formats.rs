@@ -134,6 +134,17 @@ fn the_list_of_codes_is_text_or_json() {
 }
 
 #[test]
+fn a_byte_order_mark_is_no_column() {
+    let text = "{\"apiVersion\": \"corsward.io/v1\", \"kind\": \"CorsPolicy\", \"metadata\": {\"name\": \"a\"}, \"spec\": {}}\n";
+    let marked = format!("\u{feff}{text}");
+    for format in ["text", "json", "github"] {
+        let [plain, marked] =
+            [text, &marked].map(|text| printed(&["-o", format, "a.json"], &[("a.json", text)]));
+        assert_eq!(marked, plain, "{format}");
+    }
+}
+
+#[test]
 fn a_long_list_is_told_to_its_own_author() {
     let origins = "allowOrigins: [https://a.example], maxAge: 600";
     let many = |count: usize, entry: &str| {

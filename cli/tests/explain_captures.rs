@@ -360,3 +360,27 @@ fn a_304_without_the_headers_leaves_the_answer_to_the_stored_response() {
     let told = entry(1, "GET", API, &[ORIGIN], 304, &SHARED);
     assert_eq!(report(&["--response", "-"], &har(&[told]))["result"], "readable");
 }
+
+#[test]
+fn a_folded_line_of_a_header_goes_on_with_its_value() {
+    let args = ["--url", API, "--origin", "https://app.example", "--response", "-"];
+    let lines = [
+        "HTTP/1.1 200 OK",
+        "Access-Control-Allow-Origin:",
+        "\thttps://app.example",
+        "Vary: Origin",
+        "",
+    ];
+    for mark in ["", "< "] {
+        let text: String = lines.iter().map(|line| format!("{mark}{line}\r\n")).collect();
+        let request = if mark.is_empty() { "" } else { "> GET /items HTTP/1.1\r\n" };
+        let output = run(&args, &format!("{request}{text}"));
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}

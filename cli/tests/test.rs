@@ -433,6 +433,18 @@ fn a_file_is_generated_of_what_a_page_can_send_and_a_file_can_name() {
     );
 }
 
+#[test]
+fn a_character_that_xml_has_no_way_to_write_is_replaced() {
+    let tests = TESTS.replacen("name: the shop writes", "name: \"\\uFFFE\\uFFFF\\u0001 writes", 1);
+    let tests = tests.replacen("with cookies\n", "with cookies\"\n", 1);
+    let folder = folder(&[("policy.yaml", POLICY), ("corsward-test.yaml", &tests)]);
+    let output = test(folder.path(), &["-o", "junit", "."]);
+    let xml = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(!xml.contains(['\u{fffe}', '\u{ffff}', '\u{1}']), "{xml:?}");
+    assert!(xml.contains("writes JSON with cookies"), "{xml}");
+}
+
 /// An API server takes fields that are null out of an object before it looks at the rest.
 #[test]
 fn a_field_that_is_null_is_absent_for_every_command() {

@@ -10,6 +10,9 @@ use super::change::Change;
 use crate::policies::{FileFinding, FileSource, Policies};
 use crate::yaml_text::{self, Node};
 
+/// The mark at the start of a text that editors hide.
+pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// A finding in a text.
 #[derive(Clone, Debug)]
 pub(super) struct Diagnostic<'p> {
@@ -131,6 +134,8 @@ impl Lines {
         let line = self.0.partition_point(|start| *start <= at);
         let start = line.checked_sub(1).and_then(|line| self.0.get(line)).copied();
         let before = text.get(start.unwrap_or_default()..at).unwrap_or_default();
+        // A byte order mark at the start of a text is no character of its first line.
+        let before = before.strip_prefix(BYTE_ORDER_MARK).unwrap_or(before);
         Position { line, column: before.chars().count().saturating_add(1) }
     }
 }

@@ -7,7 +7,7 @@ use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use corsward_policy::Severity;
 
 use super::change::Change;
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{BYTE_ORDER_MARK, Diagnostic};
 use crate::output::OneLine;
 use crate::policies::map;
 
@@ -85,7 +85,8 @@ fn render(diagnostic: &Diagnostic<'_>, renderer: &Renderer) -> String {
 fn window<'t>(text: &'t str, span: &Range<usize>) -> (usize, &'t str) {
     let before = text.get(..span.start).unwrap_or_default();
     let mut breaks = before.rmatch_indices('\n').map(|(at, _)| at.saturating_add(1));
-    let start = breaks.nth(CONTEXT).unwrap_or_default();
+    let mark = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len_utf8() } else { 0 };
+    let start = breaks.nth(CONTEXT).unwrap_or(mark);
     let after = text.get(span.end..).unwrap_or_default();
     let len = after.match_indices('\n').map(|(at, _)| at).nth(CONTEXT).unwrap_or(after.len());
     let window = text.get(start..span.end.saturating_add(len)).unwrap_or_default();

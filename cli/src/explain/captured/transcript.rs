@@ -181,8 +181,16 @@ impl Reader {
     }
 
     fn take_header(&mut self, line: &str) -> anyhow::Result<()> {
-        if let Some(last) = self.last() {
-            last.answer.headers.push(header(line)?);
+        let Some(Exchange { answer: Answer { headers, .. }, .. }) = self.last() else {
+            return Ok(());
+        };
+        match headers.last_mut() {
+            // RFC 9112, 5.2: a folded line goes on behind one space.
+            Some((_, value)) if line.starts_with([' ', '\t']) => {
+                let more = [&value[..], line.trim().as_bytes()].join(&b' ');
+                *value = more.trim_ascii().to_vec();
+            }
+            _ => headers.push(header(line)?),
         }
         Ok(())
     }
