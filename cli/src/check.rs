@@ -53,6 +53,7 @@ cluster does not answer. With --cluster and PATH the findings that the files int
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct CheckArgs {
     /// Files, folders with all that is below them, or `-`, standard input. Guardrails, origin sets, Namespaces, Services and Gateways in them
     /// count; others may be in the cluster.

@@ -183,12 +183,13 @@ fn both(text: &str) -> [String; 2] {
         .map(|args| fixed_by(args, "a.yaml", text).split("=====\n").next().unwrap().to_owned())
 }
 
-#[test]
-fn an_edit_that_changes_an_answer_or_guesses_is_made_on_request_alone() {
-    const HOST: &str = "  hostnames: [api.example]\n";
-    const CORS: &str = "  cors: {allowOrigins: [https://a.example], maxAge: 600}\n";
+const HOST: &str = "  hostnames: [api.example]\n";
+const CORS: &str = "  cors: {allowOrigins: [https://a.example], maxAge: 600}\n";
+
+/// A code, and the fields of a policy about which it is said.
+fn changed_by_their_fix() -> [(&'static str, String); 15] {
     let plain = [HOST, CORS].concat();
-    for (code, fields) in [
+    [
         ("I006", format!("{plain}  mode: DryRun\n  upstreamOrigin: Remove\n")),
         ("I005", format!("{plain}  trustedOrigins: [https://b.example]\n")),
         (
@@ -230,7 +231,12 @@ fn an_edit_that_changes_an_answer_or_guesses_is_made_on_request_alone() {
                 "{plain}  rules: [{{path: {{type: Exact, value: /a}}, cors: {{allowOrigins: ['*']}}, mode: DryRun}}]\n"
             ),
         ),
-    ] {
+    ]
+}
+
+#[test]
+fn an_edit_that_changes_an_answer_or_guesses_is_made_on_request_alone() {
+    for (code, fields) in changed_by_their_fix() {
         let text = policy(&fields);
         let [safe, all] = both(&text);
         assert_eq!(safe, text, "{code}");
@@ -239,7 +245,7 @@ fn an_edit_that_changes_an_answer_or_guesses_is_made_on_request_alone() {
         assert!(printed.contains(&format!("CORS-{code}")), "{code}: {printed}");
         assert!(printed.contains(" more with --unsafe-fixes\n"), "{code}: {printed}");
     }
-    let printed = fixed("a.yaml", &policy(&format!("{plain}  disallowedRequests: block\n")));
+    let printed = fixed("a.yaml", &policy(&format!("{HOST}{CORS}  disallowedRequests: block\n")));
     let left =
         "a.yaml:7: CORS-E510 is left: its edit may change what is meant: --unsafe-fixes makes it\n";
     assert!(printed.contains(left), "{printed}");

@@ -372,7 +372,7 @@ fn a_folded_line_of_a_header_goes_on_with_its_value() {
         "",
     ];
     for mark in ["", "< "] {
-        let text: String = lines.iter().map(|line| format!("{mark}{line}\r\n")).collect();
+        let text = lines.map(|line| [mark, line, "\r\n"].concat()).concat();
         let request = if mark.is_empty() { "" } else { "> GET /items HTTP/1.1\r\n" };
         let output = run(&args, &format!("{request}{text}"));
         let said = String::from_utf8_lossy(&output.stdout);

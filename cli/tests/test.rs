@@ -282,90 +282,91 @@ fn a_target_that_is_none_or_would_be_ignored_is_an_error() {
     }
 }
 
+/// The end of the first result.
+const RESULT: &str = "  result: allowed\n  policy: shop/api\n";
+
+/// A text of the file, what stands in its place, and the error.
+const FAULTS: [(&str, &str, &str); 19] = [
+    (
+        "v1alpha1",
+        "v1",
+        "line 1: apiVersion: `cli.corsward.io/v1` is unknown: write `cli.corsward.io/v1alpha1`",
+    ),
+    ("kind: Test", "kind: Tests", "line 2: kind: `Tests` is unknown: write `Test`"),
+    ("{name: shop}", "shop", "line 3: metadata: write a mapping with `name`"),
+    (
+        "[policy.yaml]",
+        "policy.yaml",
+        "line 4: policies: write a list: each entry behind `- `, or all in `[…]`",
+    ),
+    (
+        "policies: [policy.yaml]\n",
+        "",
+        "line 1: policies: the field is missing: write it, such as `policies: [corspolicy.yaml]`",
+    ),
+    (
+        "results:",
+        "oneProxy: maybe\nresults:",
+        "line 5: oneProxy: `maybe` is no truth value: write `true` or `false`",
+    ),
+    ("results:", "result:", "line 5: result: `result` is no field: write one of `apiVersion`, "),
+    (
+        "- name: the shop writes JSON with cookies",
+        "- name:",
+        "line 6: results[0].name: there is no value: write one, or leave the field out",
+    ),
+    (
+        "origin: https://shop",
+        "origin: null #",
+        "line 7: results[0].origin: `null` without quotes is no text: write `\"null\"`",
+    ),
+    (
+        "https://shop.example",
+        "shop.example",
+        "line 7: results[0].origin: `shop.example` is no URL; it begins with `https://`",
+    ),
+    (
+        "{content-type: application/json}",
+        "[a]",
+        "line 10: results[0].headers: write a mapping of names to values, such as `{content-type: ",
+    ),
+    (
+        "credentials: include",
+        "credentials: yes",
+        "line 11: results[0].credentials: `yes` is unknown: write one of `omit`, `same-origin`, `include`",
+    ),
+    (
+        RESULT,
+        "  result: allowed\n  result: refused\n",
+        "line 13: results[0].result: the field is there twice: remove one of them",
+    ),
+    (
+        RESULT,
+        "  result: allowed\n  target: api\n",
+        "line 13: results[0].target: `api` is no target: write `namespace/shop`, ",
+    ),
+    (
+        RESULT,
+        "",
+        "line 6: results[0].result: the field is missing: write it, such as `result: allowed`",
+    ),
+    (RESULT, "  result: [allowed]\n", "line 12: results[0].result: write one text"),
+    (
+        "kind: Test\n",
+        "kind: Test\n---\nkind: Test\n",
+        "line 4: a second document begins: write it into a file of its own",
+    ),
+    (
+        TESTS,
+        "# nothing\n",
+        "the file is empty: `corsward test --help` shows what stands in a corsward-test.yaml",
+    ),
+    ("{name: shop}", "{name: [shop}", "the file is not YAML: line 3 column "),
+];
+
 #[test]
 fn a_fault_of_a_test_file_has_its_line_its_field_and_its_fix() {
-    let results = "  result: allowed\n  policy: shop/api\n";
-    for (from, to, said) in [
-        (
-            "v1alpha1",
-            "v1",
-            "line 1: apiVersion: `cli.corsward.io/v1` is unknown: write `cli.corsward.io/v1alpha1`",
-        ),
-        ("kind: Test", "kind: Tests", "line 2: kind: `Tests` is unknown: write `Test`"),
-        ("{name: shop}", "shop", "line 3: metadata: write a mapping with `name`"),
-        (
-            "[policy.yaml]",
-            "policy.yaml",
-            "line 4: policies: write a list: each entry behind `- `, or all in `[…]`",
-        ),
-        (
-            "policies: [policy.yaml]\n",
-            "",
-            "line 1: policies: the field is missing: write it, such as `policies: [corspolicy.yaml]`",
-        ),
-        (
-            "results:",
-            "oneProxy: maybe\nresults:",
-            "line 5: oneProxy: `maybe` is no truth value: write `true` or `false`",
-        ),
-        (
-            "results:",
-            "result:",
-            "line 5: result: `result` is no field: write one of `apiVersion`, ",
-        ),
-        (
-            "- name: the shop writes JSON with cookies",
-            "- name:",
-            "line 6: results[0].name: there is no value: write one, or leave the field out",
-        ),
-        (
-            "origin: https://shop",
-            "origin: null #",
-            "line 7: results[0].origin: `null` without quotes is no text: write `\"null\"`",
-        ),
-        (
-            "https://shop.example",
-            "shop.example",
-            "line 7: results[0].origin: `shop.example` is no URL; it begins with `https://`",
-        ),
-        (
-            "{content-type: application/json}",
-            "[a]",
-            "line 10: results[0].headers: write a mapping of names to values, such as `{content-type: ",
-        ),
-        (
-            "credentials: include",
-            "credentials: yes",
-            "line 11: results[0].credentials: `yes` is unknown: write one of `omit`, `same-origin`, `include`",
-        ),
-        (
-            results,
-            "  result: allowed\n  result: refused\n",
-            "line 13: results[0].result: the field is there twice: remove one of them",
-        ),
-        (
-            results,
-            "  result: allowed\n  target: api\n",
-            "line 13: results[0].target: `api` is no target: write `namespace/shop`, ",
-        ),
-        (
-            results,
-            "",
-            "line 6: results[0].result: the field is missing: write it, such as `result: allowed`",
-        ),
-        (results, "  result: [allowed]\n", "line 12: results[0].result: write one text"),
-        (
-            "kind: Test\n",
-            "kind: Test\n---\nkind: Test\n",
-            "line 4: a second document begins: write it into a file of its own",
-        ),
-        (
-            TESTS,
-            "# nothing\n",
-            "the file is empty: `corsward test --help` shows what stands in a corsward-test.yaml",
-        ),
-        ("{name: shop}", "{name: [shop}", "the file is not YAML: line 3 column "),
-    ] {
+    for (from, to, said) in FAULTS {
         let tests = TESTS.replacen(from, to, 1);
         assert_ne!(tests, TESTS, "{from}");
         let folder = folder(&[("policy.yaml", POLICY), ("corsward-test.yaml", &tests)]);

@@ -66,6 +66,7 @@ pub fn read<T: DeserializeOwned>(
 }
 
 /// Reads an accepted spec of an object of that kind: a field that is `null` is absent, as for an API server.
+#[must_use]
 pub fn accepted<T: DeserializeOwned>(kind: &str, mut value: Value) -> Option<T> {
     let mut findings = Vec::new();
     check(kind, &mut value, &mut findings);
