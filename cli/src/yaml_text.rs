@@ -277,13 +277,6 @@ impl Node {
         }
     }
 
-    /// The value at a field; `None`: it is absent.
-    pub(crate) fn value(&self, path: &str) -> Option<&Self> {
-        let (steps, rest) = self.walk(path);
-        let mut steps = steps.into_iter();
-        steps.try_fold(self, |node, step| node.at(step)).filter(|_| rest.is_empty())
-    }
-
     /// The bytes to underline for a finding about a field: its value, or its name where the value is a block or where `is_name` says that
     /// the finding is about the name. Where the field is absent, that of the closest mapping.
     pub(crate) fn underline(&self, path: &str, is_name: bool) -> Range<usize> {

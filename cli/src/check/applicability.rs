@@ -1,92 +1,73 @@
 //! Applicability: the edits that `--fix` makes unasked, and those that it makes on request alone.
 //!
-//! An edit is safe where its author can have meant nothing else. The edit of a warning or a hint, whose policy stands, leaves each answer of the
-//! policy as it is. The edit of a refusal says the same as the text: it respells, splits or moves what is written there, and adds nothing.
+//! A refused policy is not in force, and a warning says that a text does not do what it says: their edits write what its author means. An edit is
+//! made on request alone where it is one of several, depends on a condition, or is that of a hint that changes an answer: the policy does what it
+//! says.
 
-use corsward_policy::finding::{Edit, Written};
-use corsward_policy::{Finding, Severity};
+use corsward_policy::Finding;
+use corsward_policy::finding::Edit;
 
 /// The effect of the edits of a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Applicability {
-    /// The policy answers what its author means: `--fix` makes them.
+    /// The text says then what its author means: `--fix` makes them.
     Safe,
-    /// An answer changes, or the edit guesses: `--unsafe-fixes` makes them.
+    /// The policy may do then what its author does not mean: `--unsafe-fixes` makes them.
     Unsafe,
     /// There is none, or it accepts a danger: the author decides.
     Author,
 }
 
 /// The codes whose edits are safe.
-pub(super) const SAFE: [&str; 23] = [
+pub(super) const SAFE: [&str; 67] = [
+    "CORS-E002",
+    "CORS-E003",
+    "CORS-E005",
     "CORS-E102",
+    "CORS-E103",
+    "CORS-E104",
+    "CORS-E105",
     "CORS-E106",
     "CORS-E107",
     "CORS-E108",
     "CORS-E109",
-    "CORS-E301",
-    "CORS-E302",
-    "CORS-E303",
-    "CORS-E402",
-    "CORS-E403",
-    "CORS-E405",
-    "CORS-E409",
-    "CORS-E415",
-    "CORS-E503",
-    "CORS-E509",
-    "CORS-E510",
-    "CORS-E513",
-    "CORS-W501",
-    "CORS-I001",
-    "CORS-I002",
-    "CORS-I101",
-    "CORS-I303",
-    "CORS-I621",
-];
-
-/// The codes whose edits change an answer, or guess.
-pub(super) const UNSAFE: [&str; 78] = [
-    "CORS-E002",
-    "CORS-E003",
-    "CORS-E005",
-    "CORS-E103",
-    "CORS-E104",
-    "CORS-E105",
     "CORS-E112",
     "CORS-E113",
     "CORS-E121",
-    "CORS-E122",
     "CORS-E123",
     "CORS-E124",
     "CORS-E126",
     "CORS-E132",
     "CORS-E134",
-    "CORS-E136",
+    "CORS-E301",
+    "CORS-E302",
+    "CORS-E303",
     "CORS-E304",
     "CORS-E305",
+    "CORS-E402",
+    "CORS-E403",
+    "CORS-E405",
+    "CORS-E409",
     "CORS-E411",
     "CORS-E412",
     "CORS-E414",
+    "CORS-E415",
     "CORS-E419",
-    "CORS-E421",
-    "CORS-E422",
+    "CORS-E503",
     "CORS-E507",
+    "CORS-E509",
+    "CORS-E510",
     "CORS-E511",
+    "CORS-E513",
     "CORS-E516",
     "CORS-E522",
     "CORS-E529",
     "CORS-E530",
     "CORS-E532",
     "CORS-E534",
-    "CORS-E604",
-    "CORS-E607",
     "CORS-E608",
     "CORS-E610",
-    "CORS-W002",
-    "CORS-W003",
-    "CORS-W004",
     "CORS-W006",
-    "CORS-W008",
     "CORS-W104",
     "CORS-W106",
     "CORS-W107",
@@ -96,11 +77,31 @@ pub(super) const UNSAFE: [&str; 78] = [
     "CORS-W114",
     "CORS-W115",
     "CORS-W301",
-    "CORS-W302",
     "CORS-W303",
     "CORS-W304",
     "CORS-W305",
     "CORS-W307",
+    "CORS-W501",
+    "CORS-I001",
+    "CORS-I002",
+    "CORS-I101",
+    "CORS-I303",
+    "CORS-I621",
+];
+
+/// The codes whose edits are unsafe.
+pub(super) const UNSAFE: [&str; 34] = [
+    "CORS-E122",
+    "CORS-E136",
+    "CORS-E421",
+    "CORS-E422",
+    "CORS-E604",
+    "CORS-E607",
+    "CORS-W002",
+    "CORS-W003",
+    "CORS-W004",
+    "CORS-W008",
+    "CORS-W302",
     "CORS-W308",
     "CORS-W309",
     "CORS-W401",
@@ -126,8 +127,6 @@ pub(super) const UNSAFE: [&str; 78] = [
     "CORS-I402",
 ];
 
-/// A word of the resource: another spelling of it is safe, and another word for it is not.
-const WORD: &str = "CORS-E510";
 /// A field that is unknown: its name may be corrected, and its value is not thrown away.
 const UNKNOWN_FIELD: &str = "CORS-E503";
 
@@ -155,44 +154,9 @@ impl Applicability {
     }
 }
 
-/// Is that edit of a finding safe? `said` is the text of the value that it is about.
-pub(super) fn is_safe(finding: &Finding, edit: &Edit, said: &str) -> bool {
+/// Is that edit of a finding safe?
+pub(super) fn is_safe(finding: &Finding, edit: &Edit) -> bool {
     let code = finding.code();
-    if Applicability::of_code(code) != Applicability::Safe {
-        return false;
-    }
-    match (code, edit) {
-        (UNKNOWN_FIELD, Edit::Remove { .. }) => false,
-        (WORD, _) => texts(edit).iter().all(|text| letters(text) == letters(said)),
-        _ if finding.severity() != Severity::Refusal => true,
-        _ => {
-            let said = said.to_lowercase();
-            texts(edit).iter().all(|text| said.contains(&text.to_lowercase()))
-        }
-    }
-}
-
-/// The texts that an edit writes. A number or a truth value is a text in its type.
-fn texts(edit: &Edit) -> Vec<&str> {
-    match edit {
-        Edit::Write { value, .. } | Edit::Move { value: Some(value), .. } => of_value(value),
-        Edit::Spread { entries, .. } | Edit::Add { entries, .. } => {
-            entries.iter().map(String::as_str).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn of_value(value: &Written) -> Vec<&str> {
-    match value {
-        Written::Text(text) => vec![text],
-        Written::List(entries) => entries.iter().flat_map(of_value).collect(),
-        Written::Mapping(fields) => fields.iter().flat_map(|(_, value)| of_value(value)).collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// The letters and digits of a word, in lower case.
-fn letters(word: &str) -> String {
-    word.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+    let loses_a_value = code == UNKNOWN_FIELD && matches!(edit, Edit::Remove { .. });
+    Applicability::of_code(code) == Applicability::Safe && !loses_a_value
 }

@@ -114,17 +114,6 @@ impl Documents {
         Self { texts: texts.into_iter().map(str::to_owned).collect(), objects }
     }
 
-    /// The text of the value at a field of the object that is `at` in order; empty where it has none.
-    fn said(&self, at: usize, field: &str) -> String {
-        let said = || {
-            let (document, object) = self.objects.get(at)?;
-            let text = self.texts.get(*document)?;
-            let objects = yaml_text::objects(text)?;
-            text.get(objects.get(*object)?.value(field)?.span.clone()).map(str::to_owned)
-        };
-        said().unwrap_or_default()
-    }
-
     /// Changes the object that is `at` in order, and returns whether that changes the text.
     fn amend(
         &mut self,
@@ -223,8 +212,7 @@ impl Fixes {
             return None;
         }
         let edit = edits.swap_remove(0);
-        let is_safe = || is_safe(finding, &edit, &documents.said(document, &finding.field));
-        if !self.with_unsafe && !is_safe() {
+        if !self.with_unsafe && !is_safe(finding, &edit) {
             self.suggested = self.suggested.saturating_add(1);
             if diagnostic.severity() != Severity::Hint {
                 self.leave(
