@@ -38,7 +38,7 @@ Examples:
     corsward check -o github --deny-warnings deploy/
   Leave out a finding that is known, about one policy or about all:
     corsward check --suppress CORS-W001=shop/api --suppress CORS-I004 deploy/
-  Make the edits that leave each answer as it is meant, and print what is left:
+  Make the safe edits, and print what is left:
     corsward check --fix deploy/
   Check what is in the cluster of the current context:
     corsward check --cluster
@@ -70,11 +70,12 @@ pub(crate) struct CheckArgs {
     /// Exit 1 if there is a warning.
     #[arg(long)]
     deny_warnings: bool,
-    /// Make the safe edits of findings in the files first: those that leave each answer as its author means it. Comments and the rest of each
-    /// file stay as they are; a word of `dangerouslyAllow` is never written.
+    /// Make the safe edits of findings in the files first: those that write what the text means. Comments and the rest of each file stay as
+    /// they are; a word of `dangerouslyAllow` is never written.
     #[arg(long, conflicts_with = "cluster")]
     fix: bool,
-    /// With `--fix`: make the edits too that change an answer or guess what is meant. Read the change.
+    /// With `--fix`: make the other edits too: one of several, those with a condition, and those that change what a policy does. Read the
+    /// change.
     #[arg(long, requires = "fix")]
     unsafe_fixes: bool,
     /// Print every code with its severity, the class of its edits, an example and the fix, as text or JSON.
