@@ -25,6 +25,7 @@ use anyhow::{Context as _, bail, ensure};
 use clap::{ArgGroup, ValueEnum};
 use corsward_browser::CredentialsMode;
 use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 
 use crate::live::ClusterArgs;
 use crate::outcome::Outcome;
@@ -107,8 +108,9 @@ pub(crate) struct ExplainArgs {
 }
 
 /// Fetch, "credentials mode", in the words of arguments and of test files.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, ValueEnum, VariantNames)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub(crate) enum Credentials {
     Omit,
     SameOrigin,

@@ -3,8 +3,10 @@
 use anyhow::{Context as _, anyhow, bail};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use strum::VariantNames as _;
 
-use super::suite::FILE_NAME;
+use super::suite::{ApiVersion, FILE_NAME, Kind, PageResult, Reason};
+use crate::explain::Credentials;
 use crate::explain::asked::{origin_of, url_of};
 use crate::policies::ProxyTarget;
 use crate::yaml_text::{self, Content, Field, Node};
@@ -40,9 +42,9 @@ const FILE: Form = Form::Fields(&[
     (
         "apiVersion",
         Required("apiVersion: cli.corsward.io/v1alpha1"),
-        Form::Word(&["cli.corsward.io/v1alpha1"]),
+        Form::Word(ApiVersion::VARIANTS),
     ),
-    ("kind", Required("kind: Test"), Form::Word(&["Test"])),
+    ("kind", Required("kind: Test"), Form::Word(Kind::VARIANTS)),
     (
         "metadata",
         Required("metadata: {name: shop}"),
@@ -60,26 +62,9 @@ const RESULTS: Form = Form::List(&Form::Fields(&[
     ("url", Required("url: https://api.example/items"), Form::Read(|it| url_of(it).map(drop))),
     ("method", Optional, Form::Text),
     ("headers", Optional, Form::Texts),
-    ("credentials", Optional, Form::Word(&["omit", "same-origin", "include"])),
-    (
-        "result",
-        Required("result: allowed"),
-        Form::Word(&["allowed", "refused", "rejected", "uncovered"]),
-    ),
-    (
-        "reason",
-        Optional,
-        Form::Word(&[
-            "origin",
-            "null_origin",
-            "malformed_origin",
-            "too_long",
-            "method",
-            "header",
-            "ambiguous_path",
-            "credentials",
-        ]),
-    ),
+    ("credentials", Optional, Form::Word(Credentials::VARIANTS)),
+    ("result", Required("result: allowed"), Form::Word(PageResult::VARIANTS)),
+    ("reason", Optional, Form::Word(Reason::VARIANTS)),
     ("policy", Optional, Form::Text),
 ]));
 

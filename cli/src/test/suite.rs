@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::bail;
 use corsward_browser::{HeaderLine, PageRequest};
 use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 
 use super::form;
 use crate::explain::Credentials;
@@ -30,15 +31,16 @@ pub(super) struct Suite {
 }
 
 /// The version of the form.
-#[derive(Debug, Default, Deserialize, Serialize)]
+#[derive(Debug, Default, Deserialize, Serialize, VariantNames)]
 pub(super) enum ApiVersion {
     #[default]
     #[serde(rename = "cli.corsward.io/v1alpha1")]
+    #[strum(serialize = "cli.corsward.io/v1alpha1")]
     V1Alpha1,
 }
 
 /// The kind of the document.
-#[derive(Debug, Default, Deserialize, Serialize)]
+#[derive(Debug, Default, Deserialize, Serialize, VariantNames)]
 pub(super) enum Kind {
     #[default]
     Test,
@@ -76,8 +78,9 @@ pub(super) struct Expectation {
 }
 
 /// The result of a page's request, where the upstream answers 200 without a header of CORS.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, VariantNames, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub(super) enum PageResult {
     /// The page reads the response.
     Allowed,
@@ -90,8 +93,9 @@ pub(super) enum PageResult {
 }
 
 /// The reason of a refusal.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, VariantNames, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub(super) enum Reason {
     Origin,
     NullOrigin,
