@@ -160,7 +160,13 @@ impl Fixes {
                 self.leave(diagnostic, "the text cannot be read");
                 continue;
             };
-            let Some(edit) = self.edit(diagnostic, document, &mut documents) else { continue };
+            let finding = &diagnostic.found.finding;
+            if let Some(ShapeReason::Unquoted { .. }) = finding.reason.downcast_ref() {
+                let quoted = |text: &str, at| yaml_text::quoted(text, at, &finding.field);
+                self.count(diagnostic, documents.amend(document, quoted));
+                continue;
+            }
+            let Some(edit) = self.edit(diagnostic) else { continue };
             let meets = |field: &str| {
                 touched.iter().any(|(at, other)| {
                     *at == document && (other.starts_with(field) || field.starts_with(&**other))
@@ -189,20 +195,12 @@ impl Fixes {
         (text != before).then_some(text)
     }
 
-    /// The edit of a finding; `None`: it is not to be made, or only adds quotes and is made.
-    fn edit(
-        &mut self,
-        diagnostic: &Diagnostic<'_>,
-        document: usize,
-        documents: &mut Documents,
-    ) -> Option<Edit> {
+    /// The edit of a finding that is to be made.
+    fn edit(&mut self, diagnostic: &Diagnostic<'_>) -> Option<Edit> {
         let finding = &diagnostic.found.finding;
         let mut edits = finding.edits();
         if edits.is_empty() {
-            if let Some(ShapeReason::Unquoted { .. }) = finding.reason.downcast_ref() {
-                let quoted = |text: &str, at| yaml_text::quoted(text, at, &finding.field);
-                self.count(diagnostic, documents.amend(document, quoted));
-            } else if diagnostic.severity() != Severity::Hint {
+            if diagnostic.severity() != Severity::Hint {
                 self.leave(diagnostic, "the author decides: its fix is no single edit");
             }
             return None;
