@@ -127,6 +127,7 @@ impl Places {
             self.text.extend_from_slice(part);
         }
         let key = self.text.get(begin..).unwrap_or_default();
+        // Sought once: the bucket has the place of the key, or takes it.
         let hashed = !self.buckets.is_empty() && !self.ordered;
         let at = hashed.then(|| self.bucket_of(key)).flatten();
         let found = at.and_then(|at| self.buckets.get(at)).copied();

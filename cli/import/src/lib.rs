@@ -32,6 +32,7 @@ mod settings;
 mod spring;
 mod starlette;
 mod translation;
+mod unique;
 
 use std::collections::{BTreeMap, BTreeSet};
 

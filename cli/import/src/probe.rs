@@ -6,6 +6,7 @@ use crate::exchange::{Exchange, Response};
 use crate::expression::Expression;
 use crate::layer::{Layer, Names, OriginRule};
 use crate::settings::{Conditions, Elsewhere, Settings};
+use crate::unique::unique_by;
 use plan::Plan;
 
 /// The host of a request where no setting names one.
@@ -76,8 +77,7 @@ pub(crate) fn probes(settings: &Settings) -> Probes {
     let authority = authority.replacen("*.", "a.", 1);
     let layers = distinct(settings);
     let Probes { mut all, left_out } = Plan::of(settings, &layers, &authority).probes();
-    let mut seen = std::collections::HashSet::new();
-    all.retain(|probe| seen.insert(probe.exchange.clone()));
+    unique_by(&mut all, |probe| probe.exchange.clone());
     for probe in &mut all {
         let path = &probe.exchange.path;
         let mut of_blocks = settings.blocks.iter().filter_map(|block| block.path.as_ref());
@@ -150,8 +150,7 @@ fn origins(layers: &[&Layer]) -> Vec<Origin> {
         ]
         .map(|(relation, origin)| (relation, origin.to_owned())),
     );
-    let mut seen = std::collections::HashSet::new();
-    origins.retain(|(_, origin)| seen.insert(origin.clone()));
+    unique_by(&mut origins, |(_, origin)| origin.clone());
     origins
 }
 
@@ -273,9 +272,9 @@ impl Listed {
             let listed: Vec<String> = lists.flatten().take(most).cloned().collect();
             let lower: Vec<String> = listed.iter().map(|name| name.to_ascii_lowercase()).collect();
             let others = others.iter().map(|name| (*name).to_owned());
-            let mut seen = std::collections::HashSet::new();
-            let all = listed.into_iter().chain(lower).chain(others);
-            all.filter(|name| seen.insert(name.clone())).collect::<Vec<String>>()
+            let mut all: Vec<String> = listed.into_iter().chain(lower).chain(others).collect();
+            unique_by(&mut all, String::clone);
+            all
         };
         let methods = listed(
             |layer| &layer.methods,

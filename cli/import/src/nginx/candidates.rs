@@ -1,10 +1,9 @@
 //! Candidates: the origins and regexes of a file, each of which the model of a server is asked for.
 
-use std::collections::BTreeSet;
-
 use super::server::Server;
 use super::syntax::Directive;
 use super::{ORIGIN, find};
+use crate::unique::unique_by;
 
 /// The origins and regexes that stand in a file.
 #[derive(Debug, Default)]
@@ -76,7 +75,6 @@ pub(super) fn candidates(server: &Server) -> Candidates {
     regexes.dedup();
     candidates.regexes = regexes;
     candidates.refused = refused;
-    let mut seen = BTreeSet::new();
-    candidates.origins.retain(|origin| seen.insert(origin.clone()));
+    unique_by(&mut candidates.origins, String::clone);
     candidates
 }
