@@ -248,6 +248,7 @@ fn an_edit_that_writes_what_is_meant_is_made_unasked() {
         ("mode: Off", "mode: \"Off\""),
         ("hostname: [api.example]", "hostnames: [api.example]"),
         ("hostnames: API.example", "hostnames: [\"api.example\"]"),
+        ("hostnames: [api.example/v1]", "hostnames: [api.example]"),
         (
             "cors: {allowOrigins: ['https://B.example/x']}",
             "cors: {allowOrigins: ['https://b.example'], maxAge: 600}",

@@ -4,8 +4,8 @@
 //! made on request alone where it is one of several, depends on a condition, or is that of a hint that changes an answer: the policy does what it
 //! says.
 
-use corsward_policy::Finding;
 use corsward_policy::finding::Edit;
+use corsward_policy::{Finding, Severity};
 
 /// The effect of the edits of a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,12 +14,12 @@ pub(super) enum Applicability {
     Safe,
     /// The policy may do then what its author does not mean: `--unsafe-fixes` makes them.
     Unsafe,
-    /// There is none, or it accepts a danger: the author decides.
+    /// There is none as a rule, or it accepts a danger: the author decides.
     Author,
 }
 
 /// The codes whose edits are safe.
-pub(super) const SAFE: [&str; 67] = [
+pub(super) const SAFE: [&str; 68] = [
     "CORS-E002",
     "CORS-E003",
     "CORS-E005",
@@ -46,6 +46,7 @@ pub(super) const SAFE: [&str; 67] = [
     "CORS-E305",
     "CORS-E402",
     "CORS-E403",
+    "CORS-E404",
     "CORS-E405",
     "CORS-E409",
     "CORS-E411",
@@ -158,5 +159,10 @@ impl Applicability {
 pub(super) fn is_safe(finding: &Finding, edit: &Edit) -> bool {
     let code = finding.code();
     let loses_a_value = code == UNKNOWN_FIELD && matches!(edit, Edit::Remove { .. });
-    Applicability::of_code(code) == Applicability::Safe && !loses_a_value
+    match Applicability::of_code(code) {
+        Applicability::Safe => !loses_a_value,
+        Applicability::Unsafe => false,
+        // Few findings of such a code have an edit; of a refusal and a warning it is safe.
+        Applicability::Author => finding.severity() != Severity::Hint,
+    }
 }
