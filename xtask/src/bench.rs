@@ -85,6 +85,8 @@ enum Contestant {
     Native,
     /// A Wasm filter that does nothing.
     Empty,
+    /// A Wasm filter that makes the host calls of corsward, and does nothing else.
+    Calls,
     /// An earlier build of the filter.
     Earlier,
     /// The filter as a Wasm module.
@@ -193,8 +195,8 @@ pub fn run(args: &Args) -> Result<()> {
 impl Contestant {
     /// Those that a filter's cost is compared with, and the filter. An earlier build is there where one is given.
     fn all(args: &Args) -> Vec<Self> {
-        let mut all = vec![Self::Nothing, Self::Native, Self::Empty, Self::Earlier, Self::Corsward];
-        all.extend([Self::Module, Self::Inert, Self::Dynamic]);
+        let mut all = vec![Self::Nothing, Self::Native, Self::Empty, Self::Calls, Self::Earlier];
+        all.extend([Self::Corsward, Self::Module, Self::Inert, Self::Dynamic]);
         all.retain(|contestant| *contestant != Self::Earlier || args.against.is_some());
         all
     }
@@ -204,6 +206,7 @@ impl Contestant {
             Self::Nothing => "no filter",
             Self::Native => "Envoy's CORS filter",
             Self::Empty => "empty Wasm filter",
+            Self::Calls => "the host calls alone, Wasm",
             Self::Earlier => "corsward, Wasm, earlier",
             Self::Corsward => "corsward, Wasm",
             Self::Module => "empty native module",
@@ -219,7 +222,7 @@ impl Contestant {
 
     /// Does it run without a virtual machine, whose code is made while it runs?
     const fn runs_no_machine(self) -> bool {
-        !matches!(self, Self::Empty | Self::Earlier | Self::Corsward)
+        !matches!(self, Self::Empty | Self::Calls | Self::Earlier | Self::Corsward)
     }
 
     /// What it is compared with: no filter, and for preflights the least filter that answers them.

@@ -19,6 +19,7 @@ pub(super) struct BenchFixture {
 /// The modules that are measured.
 pub(super) struct Modules {
     empty: PathBuf,
+    calls: PathBuf,
     corsward: PathBuf,
     empty_native: PathBuf,
     dynamic: PathBuf,
@@ -114,11 +115,15 @@ impl Modules {
         let mut cargo = command::cargo();
         cargo.args(["build", "--profile", "native", "-p", "corsward-bench-empty-native"]);
         let empty_native = build::artifact(&mut cargo, "libcorsward_bench_empty_native.so")?;
-        let mut cargo = wasm::cargo()?;
-        cargo.args(["-p", "corsward-bench-empty"]);
-        let empty = build::artifact(&mut cargo, "corsward_bench_empty.wasm")?;
+        let bare = |package: &str, file: &str| {
+            let mut cargo = wasm::cargo()?;
+            cargo.args(["-p", package]);
+            build::artifact(&mut cargo, file)
+        };
+        let empty = bare("corsward-bench-empty", "corsward_bench_empty.wasm")?;
+        let calls = bare("corsward-bench-calls", "corsward_bench_calls.wasm")?;
         let earlier = earlier.map(Path::to_owned);
-        Ok(Self { empty, corsward, empty_native, dynamic, earlier })
+        Ok(Self { empty, calls, corsward, empty_native, dynamic, earlier })
     }
 }
 
@@ -152,6 +157,7 @@ impl Contestant {
                 },
             })),
             Self::Empty => Some(Plugin::new(&modules.empty).named("empty").http_filter()),
+            Self::Calls => Some(Plugin::new(&modules.calls).named("calls").http_filter()),
             Self::Earlier => {
                 Some(corsward(modules.earlier.as_ref().context("--against names a module")?)?)
             }
@@ -175,7 +181,8 @@ impl Contestant {
 
     /// Does the answer say that it is shared?
     fn shares(self, kind: Kind) -> bool {
-        self.answers_preflights() && matches!(kind, Kind::Allowed | Kind::Preflight)
+        let may_share = self.answers_preflights() || self == Self::Calls;
+        may_share && matches!(kind, Kind::Allowed | Kind::Preflight)
     }
 }
 

@@ -28,8 +28,9 @@ pub(super) struct Report<'r> {
 type Figure = fn(&Measurement) -> f64;
 
 /// What is put beside each other, and the highest ratio that is aimed at.
-const RATIOS: [(Contestant, Contestant, &str); 4] = [
+const RATIOS: [(Contestant, Contestant, &str); 5] = [
     (Contestant::Corsward, Contestant::Earlier, "0.85 for no origin and allowed"),
+    (Contestant::Calls, Contestant::Earlier, "the price of the host calls"),
     (Contestant::Dynamic, Contestant::Corsward, "0.2"),
     (Contestant::Dynamic, Contestant::Native, "1.5 for no origin and allowed"),
     (Contestant::Module, Contestant::Native, "the price of Envoy's interface"),
