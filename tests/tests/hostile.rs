@@ -207,6 +207,8 @@ fn what_is_hardly_http_does_not_take_the_filter_down() {
         b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\nOrigin: https://shop.example\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: plain.hostile.test\r\nOrigin : https://shop.example\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: plain.hostile.test\r\nOrigin: https://shop.example\r\n\t.evil\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: plain.hostile.test\r\nOrigin: https://shop.example\r\n\xff\xfe: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: plain.hostile.test\r\n\xc3rigin: https://shop.example\r\n\r\n",
         b"CONNECT plain.hostile.test:443 HTTP/1.1\r\nHost: plain.hostile.test:443\r\nOrigin: null\r\n\r\n",
     ] {
         if let Ok(answer) = client::exchange(address, bytes, false) {

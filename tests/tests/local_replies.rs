@@ -2,9 +2,10 @@
 
 use corsward_test_harness::answer::Answer;
 use corsward_test_harness::case::Request;
-use corsward_test_harness::envoy_fixture::{EnvoyFixture, cross_origin, preflight, request};
+use corsward_test_harness::envoy_fixture::{self, EnvoyFixture, cross_origin, preflight, request};
 use corsward_test_harness::policies;
 use serde_json::{Value, json};
+use xtask::envoy::Shell;
 
 const SHOP: &str = "https://shop.example";
 const EVIL: &str = "https://evil.test";
@@ -113,6 +114,24 @@ fn a_rejected_grpc_call_has_the_grpc_status_of_a_refusal() {
         let answer = fixture.send(&ask, &[]).unwrap();
         assert_eq!((answer.status, &*text(&answer, "grpc-status")), want, "{content_type}");
     }
+}
+
+/// `docs/filter.md`: the answers of the native module are responses of a filter.
+#[test]
+fn a_local_reply_config_changes_the_answers_of_the_wasm_module_alone() {
+    let is_403 = json!({ "status_code_filter": { "comparison": {
+        "op": "EQ", "value": { "default_value": 403, "runtime_key": "unset" },
+    }}});
+    let config = json!({ "mappers": [{ "filter": is_403, "status_code": 451 }] });
+    let plan = EnvoyFixture::plan().unwrap().filter(rbac()).local_reply_config(config);
+    let mut fixture = plan.start().unwrap();
+    let objects = policies();
+    fixture.configure(&objects.iter().collect::<Vec<_>>()).unwrap();
+    let rejected = get(&fixture, "fenced.replies.test", "/", Some(EVIL));
+    let want = if envoy_fixture::shell() == Shell::Wasm { 451 } else { 403 };
+    assert_eq!(rejected.status, want);
+    let denied = get(&fixture, "fenced.replies.test", "/rbac/x", Some(SHOP));
+    assert_eq!((denied.status, text(&denied, "access-control-allow-origin")), (451, SHOP.into()));
 }
 
 #[test]

@@ -77,6 +77,13 @@ impl EnvoyFixturePlan {
         self
     }
 
+    /// With changes to the replies of Envoy and its filters.
+    #[must_use]
+    pub fn local_reply_config(mut self, config: Value) -> Self {
+        self.listener = self.listener.local_reply_config(config);
+        self
+    }
+
     /// With this route before the one to the upstream.
     #[must_use]
     pub fn route(mut self, route: Value) -> Self {

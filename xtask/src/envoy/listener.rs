@@ -14,6 +14,7 @@ pub struct Listener {
     http_filters: Vec<Value>,
     virtual_hosts: Vec<Value>,
     refusals: Option<Refusals>,
+    local_reply_config: Option<Value>,
     normalize_path: bool,
 }
 
@@ -42,6 +43,7 @@ impl Listener {
             http_filters: Vec::new(),
             virtual_hosts: Vec::new(),
             refusals: None,
+            local_reply_config: None,
             normalize_path: false,
         }
     }
@@ -81,6 +83,13 @@ impl Listener {
         self
     }
 
+    /// With changes to the replies of Envoy and its filters.
+    #[must_use]
+    pub fn local_reply_config(mut self, config: Value) -> Self {
+        self.local_reply_config = Some(config);
+        self
+    }
+
     /// With Envoy's own path normalization.
     #[must_use]
     pub fn normalize_path(mut self) -> Self {
@@ -115,6 +124,9 @@ impl Listener {
         });
         if let Some(refusals) = &self.refusals {
             manager["access_log"] = json!([refusals.render()]);
+        }
+        if let Some(config) = &self.local_reply_config {
+            manager["local_reply_config"] = config.clone();
         }
         json!({
             "name": self.name,
