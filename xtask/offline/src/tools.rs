@@ -37,7 +37,7 @@ pub use kubernetes::{
 };
 pub use npm::{BINARYEN_VERSION, PLAYWRIGHT_VERSION, node_packages, playwright, wasm_opt};
 pub use pip::python_packages;
-pub use rust::{WASM_TARGET, cargo_fuzz, musl, rust_target, wasm_target};
+pub use rust::{WASM_TARGET, cargo_fuzz, rust_target, wasm_target};
 pub use socks_proxy::socks_proxy;
 pub use zig::{zig_archiver, zig_compiler};
 

@@ -46,7 +46,7 @@ mod tests {
         let source = folder.path().join("main.rs");
         fs::write(&source, "fn main() {}").unwrap();
         let target = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
-        tools::musl(&target).unwrap();
+        tools::rust_target(&target).unwrap();
         let program = |name: &str, args: &[&str]| {
             let program = folder.path().join(name);
             let mut rustc = command::rustc();

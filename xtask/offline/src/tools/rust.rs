@@ -1,11 +1,10 @@
 //! Parts of the Rust toolchain.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::Program;
 use crate::command;
 
 /// The compilation target of the filter.
@@ -21,16 +20,6 @@ const CARGO_FUZZ_VERSION: &str = "0.13.2";
 /// Fails if it is missing and rustup is not here to add it.
 pub fn wasm_target() -> Result<()> {
     rust_target(WASM_TARGET)
-}
-
-/// Makes sure that static Linux programs can be compiled, and names the C compiler for them.
-///
-/// # Errors
-///
-/// Fails if a part is missing and cannot be fetched.
-pub fn musl(target: &str) -> Result<PathBuf> {
-    rust_target(target)?;
-    Program { names: &["musl-gcc"], variable: "MUSL_GCC_BIN", package: "musl-tools" }.get()
 }
 
 /// Makes sure that a target can be compiled for.
