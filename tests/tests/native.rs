@@ -256,6 +256,32 @@ fn counters_of_a_busy_filter_are_published_beside_a_newer_one_without_requests()
     }
 }
 
+/// `docs/filter.md`: Envoy 1.38 may drop the counters with the configuration that had them.
+#[test]
+fn counters_go_on_where_they_were_after_a_change_of_configuration() {
+    for version in LOADED_BY {
+        let goes_on = !version.starts_with("1.38.");
+        let plan = plan(module_for(Shell::Native).unwrap()).envoy_version(version);
+        let mut fixture = plan.start().unwrap();
+        let address = fixture.address().unwrap();
+        for times in 1..=3 {
+            let least = if goes_on { times } else { 1 };
+            fixture.configure(&[&shop()]).unwrap();
+            let refused = preflight(HOST, "https://evil.test", "PUT");
+            assert_eq!(client::send(address, &refused, &[]).unwrap().status, 403, "{version}");
+            fixture
+                .envoy()
+                .wait_for(&format!("{least} refused preflights"), |admin| {
+                    client::send(address, &cross_origin(HOST, SHOP), &[])?;
+                    let series = "corsward_decisions{kind=\"preflight\",verdict=\"refused\",reason=\"origin\"} ";
+                    let page = admin.prometheus()?;
+                    Ok((least..=times).any(|count| page.contains(&format!("{series}{count}\n"))))
+                })
+                .unwrap_or_else(|error| panic!("{version}: {error:#}"));
+        }
+    }
+}
+
 #[test]
 fn pods_of_different_labels_enforce_the_policies_for_their_own() {
     let policy = |name: &str, origin: &str| {

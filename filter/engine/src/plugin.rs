@@ -59,7 +59,7 @@ impl Plugin {
         let Candidate { bytes, outcome } = candidate;
         match outcome {
             Ok(configuration) => {
-                // Each worker does this, and the machine in which Envoy tries the configuration: the same bytes.
+                // There may be several instances for one configuration, which keep the same bytes.
                 // Not an inert default: a slot that starts with one must not take another's last good from it.
                 if !configuration.digest.is_empty() {
                     host.keep_last_good(bytes);

@@ -18,10 +18,13 @@ static ENGINE: LazyLock<Mutex<Engine>> = LazyLock::new(Mutex::default);
 
 /// The filter with one configuration, for all workers.
 pub(crate) struct Instance {
-    plugin: Plugin,
+    plugin: Registered,
     stats: Stats,
     _ticks: Ticks,
 }
+
+/// A plugin that the engine knows, until it is dropped.
+struct Registered(Plugin);
 
 /// Workers use it at the same time.
 const _: () = {
@@ -37,12 +40,9 @@ impl Instance {
         let mut filter = Filter { name };
         // Without the lock: it may take long, and the end of an older instance needs the lock.
         let candidate = Candidate::read(&filter, bytes);
-        let (plugin, accepted) = {
-            let mut engine = engine();
-            let mut plugin = Plugin::new(&mut engine);
-            let accepted = plugin.run(&mut engine, &mut filter, candidate);
-            (plugin, accepted)
-        };
+        // Each takes the lock for itself: after a panic the drop of the plugin needs it.
+        let mut plugin = Registered(Plugin::new(&mut engine()));
+        let accepted = plugin.0.run(&mut engine(), &mut filter, candidate);
         // Metrics of a refused configuration would take values with them: those of a living one, or of the next, get them.
         accepted.then(|| Self {
             plugin,
@@ -61,7 +61,7 @@ impl Instance {
     /// Returns the state for one request and its response.
     pub(crate) fn exchange(&self, stream: &Stream<'_>) -> Exchange {
         self.stats.publish_if_due(stream);
-        self.plugin.exchange()
+        self.plugin.0.exchange()
     }
 
     /// Passes the values of metrics to Envoy.
@@ -70,9 +70,11 @@ impl Instance {
     }
 }
 
-impl Drop for Instance {
+// === impl Registered ===
+
+impl Drop for Registered {
     fn drop(&mut self) {
-        self.plugin.retire(&mut engine(), &Filter { name: &[] });
+        self.0.retire(&mut engine(), &Filter { name: &[] });
     }
 }
 

@@ -23,22 +23,32 @@ impl OwnLabels {
     /// The reason why policies with a selector may not be in force, for the log.
     pub(crate) fn problem(&self) -> Option<String> {
         let matter = match &*self.0 {
-            "" => "is not set",
+            "" => "is not set, or is no text".to_owned(),
             // A kubelet leaves a name as it is that no earlier variable has.
-            labels if labels.contains("$(") => "names a variable that the pod does not have",
-            _ => return None,
+            labels if labels.contains("$(") => {
+                "names a variable that the pod does not have".to_owned()
+            }
+            // A field of the pod that is not there is empty.
+            _ => {
+                let (key, _) = self.pairs().find(|(_, value)| value.is_empty())?;
+                format!("has no value for `{key}`, a label that the pod may not have")
+            }
         };
         Some(format!(
-            "{VARIABLE} {matter}: policies with a selector are not in force in this Envoy; write the pod's labels, such as `app=api,tier=web`"
+            "{VARIABLE} {matter}: policies with a selector may not be in force in this Envoy; write the pod's labels, such as `app=api,tier=web`"
         ))
+    }
+
+    /// The keys with their values. Neither may have a comma, an equals sign or white space.
+    fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        let labels = self.0.split(',').filter_map(|label| label.split_once('='));
+        labels.map(|(key, value)| (key.trim(), value.trim()))
     }
 }
 
 impl Labels for OwnLabels {
     fn has(&self, key: &str, value: &str) -> bool {
-        let labels = self.0.split(',').filter_map(|label| label.split_once('='));
-        // Neither a key nor a value may have a comma, an equals sign or white space.
-        labels.into_iter().any(|(known, own)| (known.trim(), own.trim()) == (key, value))
+        self.pairs().any(|pair| pair == (key, value))
     }
 }
 
@@ -66,10 +76,11 @@ mod tests {
     #[test]
     fn absent_labels_are_a_problem() {
         let problem = |labels: &str| OwnLabels(labels.into()).problem().unwrap_or_default();
-        assert!(problem("").starts_with("CORSWARD_LABELS is not set: "));
+        assert!(problem("").starts_with("CORSWARD_LABELS is not set, or is no text: "));
         assert!(
             problem("app=$(POD_LABEL_APP)").contains("names a variable that the pod does not have")
         );
+        assert!(problem("app=api, tier=").contains("has no value for `tier`, a label that"));
         assert_eq!(problem("app=api"), "");
     }
 }

@@ -1,5 +1,5 @@
 //! Series: the values of the filter's metrics. All instances of the process share them, so that workers count without a call of
-//! Envoy, and a new configuration goes on where the former one ended.
+//! Envoy, and what no configuration has passed on yet goes with the next one.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};

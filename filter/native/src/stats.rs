@@ -13,7 +13,8 @@ pub(crate) struct Stats {
     /// By the number of the series; those of later configurations are defined there.
     ids: Vec<Option<MetricId>>,
     panics: Option<MetricId>,
-    /// All series, also those at zero: a counter that the newest configuration has outlives the others.
+    /// All series, also those at zero: a counter that the newest configuration has outlives the others. Envoy 1.38 takes values with a
+    /// stream alone, and may have dropped the others by then.
     is_first: AtomicBool,
 }
 

@@ -18,6 +18,7 @@ use crate::pair_map::PairMap;
 pub(crate) struct Proxy {
     /// The response's headers as they came: one call for all of them costs less than one for each that the filter asks for and
     /// removes.
+    // INVARIANT: nothing asks for a header again that was set or removed.
     response: OnceCell<PairMap>,
     /// The headers of the filter's own answer, as they were sent; none, where the request went on.
     answer: Option<PairMap>,
