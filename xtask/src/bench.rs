@@ -24,7 +24,7 @@ mod quartiles;
 mod report;
 mod sections;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -151,10 +151,15 @@ pub fn run(args: &Args) -> Result<()> {
     let scratch = tempfile::tempdir()?;
     let load = Load::new(tools::wrk()?, scratch.path(), Duration::from_secs(args.seconds));
     let native = native::measure()?;
-    let memory = memory::measure(&scratch.path().join("memory"))?;
     let contestants = Contestant::all(args);
     let chains = Chain::all(&contestants);
     let modules = Modules::build(args.against.as_deref())?;
+    let scratch_of_memory = scratch.path().join("memory");
+    let measure = |module: &Path| memory::measure(&scratch_of_memory, module);
+    let memory = [
+        (Contestant::Corsward, measure(&modules.corsward)?),
+        (Contestant::Dynamic, measure(&modules.dynamic)?),
+    ];
     let fixture = BenchFixture::start(scratch.path(), &chains, &modules)?;
     let mut cells: Vec<Cell> = Vec::new();
     for round in 1..=args.rounds {

@@ -20,9 +20,9 @@ pub(super) struct BenchFixture {
 pub(super) struct Modules {
     empty: PathBuf,
     calls: PathBuf,
-    corsward: PathBuf,
+    pub(super) corsward: PathBuf,
     empty_native: PathBuf,
-    dynamic: PathBuf,
+    pub(super) dynamic: PathBuf,
     earlier: Option<PathBuf>,
 }
 

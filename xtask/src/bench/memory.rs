@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::policies;
 use crate::envoy::{Bootstrap, Envoy, Listener, Plugin, Slot};
-use crate::{tools, wasm};
+use crate::tools;
 
 /// Policies of the configuration that changes.
 pub(super) const POLICIES: usize = 100;
@@ -16,7 +16,7 @@ pub(super) const POLICIES: usize = 100;
 /// Number of changes.
 pub(super) const UPDATES: u64 = 100;
 
-/// Resident memory of one Envoy, in MiB.
+/// Resident memory of one Envoy with the filter, in MiB.
 pub(super) struct Memory {
     /// With an inert filter.
     pub(super) inert: f64,
@@ -27,8 +27,8 @@ pub(super) struct Memory {
 }
 
 /// Changes a configuration again and again.
-pub(super) fn measure(directory: &Path) -> Result<Memory> {
-    let plugin = Plugin::new(&wasm::build()?);
+pub(super) fn measure(directory: &Path, module: &Path) -> Result<Memory> {
+    let plugin = Plugin::new(module);
     fs::create_dir_all(directory)?;
     let slot = Slot::new(directory, plugin.clone());
     let answer = json!({ "match": { "prefix": "/" }, "direct_response": { "status": 200 } });
@@ -45,7 +45,7 @@ pub(super) fn measure(directory: &Path) -> Result<Memory> {
             &version.to_string(),
         )?;
         envoy.wait_for("the filter to take a configuration", |admin| {
-            let digest = admin.stat("wasmcustom.corsward.config.digest")?;
+            let digest = admin.stat(&plugin.shell().stat("config.digest"))?;
             Ok(digest == Some(policies::digest_gauge(version)))
         })?;
         if version == 1 {

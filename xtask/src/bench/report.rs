@@ -20,7 +20,8 @@ pub(super) struct Report<'r> {
     pub(super) counts_instructions: bool,
     /// Resident memory of the Envoy of each contestant, in MiB.
     pub(super) resident: &'r [(Contestant, f64)],
-    pub(super) memory: &'r Memory,
+    /// Resident memory over changes of the configuration.
+    pub(super) memory: &'r [(Contestant, Memory)],
     pub(super) native: &'r str,
 }
 
@@ -159,6 +160,10 @@ impl Report<'_> {
         if other == Contestant::base(kind) {
             return "base".to_owned();
         }
+        let answer = one.answers_preflights() && other.answers_preflights();
+        if kind == Kind::Preflight && !answer {
+            return "forwarded".to_owned();
+        }
         let copies = if kind == Kind::Preflight { 1 } else { COPIES };
         let added = |contestant| self.differences(Chain { contestant, copies }, kind, |m| m.cpu);
         let (one, other) = (added(one), added(other));
@@ -194,7 +199,6 @@ impl Report<'_> {
     }
 
     fn write_memory(&self, text: &mut String) -> Result<()> {
-        let Memory { inert, first, last } = self.memory;
         writeln!(
             text,
             "\n## Memory\n\nResident memory of an Envoy after all rounds, one filter in its chain:\n"
@@ -203,13 +207,17 @@ impl Report<'_> {
         for (contestant, resident) in self.resident {
             writeln!(text, "| {} | {resident:.1} |", contestant.name())?;
         }
+        let (policies, updates) = (memory::POLICIES, memory::UPDATES);
         writeln!(
             text,
-            "\nWith the Wasm filter and changes: {inert:.1} MiB with an inert filter, {first:.1} MiB with the first\n\
-             configuration of {} policies, {last:.1} MiB after {} changes of all of them.\n",
-            memory::POLICIES,
-            memory::UPDATES
+            "\nWith {policies} policies, in MiB:\n\n\
+             | | inert | first configuration | after {updates} changes of all policies |\n|---|---|---|---|"
         )?;
+        for (contestant, Memory { inert, first, last }) in self.memory {
+            let name = contestant.name();
+            writeln!(text, "| {name} | {inert:.1} | {first:.1} | {last:.1} |")?;
+        }
+        text.push('\n');
         Ok(())
     }
 
