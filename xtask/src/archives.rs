@@ -1,19 +1,15 @@
 //! `cargo xtask archives`: the command as users fetch it. A static binary with completions and man pages, and krew's manifest.
 //!
 //! ```text
-//! build::shipped --> elf (static?) --> archive (tar.gz, SHA-256) --> krew (manifest) --> target/archives
+//! build::shipped --> archive (tar.gz, SHA-256) --> krew (manifest) --> target/archives
 //! ```
 
 mod archive;
-mod elf;
 mod krew;
 
-use std::fs;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 pub use self::archive::write;
-pub use self::elf::assert_static;
 pub use self::krew::write as write_manifest;
 use crate::arch::Arch;
 use crate::{build, paths};
@@ -36,15 +32,13 @@ pub struct Args {
 ///
 /// # Errors
 ///
-/// Fails if something cannot be built, or a binary needs another file to run.
+/// Fails if something cannot be built.
 pub fn run(args: &Args) -> Result<()> {
     let folder = paths::target().join("archives");
     let here = Arch::here()?;
     let all = if args.arch.is_empty() { vec![here] } else { args.arch.clone() };
     for arch in all {
         let binary = build::shipped_for(build::COMMAND, arch)?;
-        let bytes = fs::read(&binary).with_context(|| format!("read {}", binary.display()))?;
-        assert_static(&bytes, arch).with_context(|| binary.display().to_string())?;
         let runs_here = if arch == here { binary.clone() } else { build::command_line()? };
         println!("archive: {}", write(&binary, arch, &runs_here, &folder)?.display());
     }

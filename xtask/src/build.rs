@@ -1,5 +1,7 @@
 //! The native binaries.
 
+mod elf;
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -7,6 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use self::elf::assert_static;
 use crate::arch::Arch;
 use crate::{command, paths, tools};
 
@@ -60,7 +63,7 @@ pub fn shipped(program: Program) -> Result<PathBuf> {
 ///
 /// # Errors
 ///
-/// Fails if it does not compile.
+/// Fails if it does not compile, or needs another file to run.
 pub fn shipped_for(program: Program, arch: Arch) -> Result<PathBuf> {
     let target = format!("{}-unknown-linux-musl", arch.of_target());
     let mut build = command::cargo();
@@ -79,10 +82,12 @@ pub fn shipped_for(program: Program, arch: Arch) -> Result<PathBuf> {
     build.env(format!("AR_{of_target}"), tools::zig_archiver(&folder.join("ar"))?);
     let of_cargo = format!("CARGO_TARGET_{}", of_target.to_ascii_uppercase());
     build.env(format!("{of_cargo}_LINKER"), compiler);
-    // The musl of Zig, whose functions for memory are fast: those of Rust's musl make the operator and the command half as
-    // fast again as they need to be.
-    build.env(format!("{of_cargo}_RUSTFLAGS"), "-Clink-self-contained=no");
-    built(&mut build, program, "")
+    // The musl of Zig: that of Rust copies and compares memory slowly. Zig takes `-pie`, and leaves rustc's `-static-pie` out.
+    let flags = "-Clink-self-contained=no -Clink-arg=-pie";
+    build.env(format!("{of_cargo}_RUSTFLAGS"), flags);
+    let file = built(&mut build, program, "")?;
+    assert_static(&fs::read(&file)?, arch).with_context(|| file.display().to_string())?;
+    Ok(file)
 }
 
 fn built(build: &mut Command, program: Program, suffix: &str) -> Result<PathBuf> {

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail, ensure};
 use object::Endianness;
-use object::elf::{DT_NEEDED, EM_AARCH64, EM_X86_64, FileHeader64};
+use object::elf::{DT_NEEDED, EM_AARCH64, EM_X86_64, ET_DYN, FileHeader64};
 use object::read::elf::{Dyn as _, FileHeader as _, ProgramHeader as _};
 
 use crate::arch::Arch;
@@ -11,8 +11,8 @@ use crate::arch::Arch;
 ///
 /// # Errors
 ///
-/// Fails if it is no program of Linux for it, or asks for a dynamic linker or a library.
-pub fn assert_static(program: &[u8], arch: Arch) -> Result<()> {
+/// Fails if it is no program of Linux for it, asks for a dynamic linker or a library, or has its code at one address.
+pub(super) fn assert_static(program: &[u8], arch: Arch) -> Result<()> {
     let header = FileHeader64::<Endianness>::parse(program)?;
     let endian = header.endian()?;
     let machine = match arch {
@@ -20,6 +20,11 @@ pub fn assert_static(program: &[u8], arch: Arch) -> Result<()> {
         Arch::Arm64 => EM_AARCH64,
     };
     ensure!(header.e_machine(endian) == machine, "no program for {}", arch.name());
+    let is_movable = header.e_type(endian) == ET_DYN;
+    ensure!(
+        is_movable,
+        "not position-independent: its code is at the same address in each process"
+    );
     let segments = header.program_headers(endian, program)?;
     ensure!(!segments.is_empty(), "no program");
     for segment in segments {
@@ -55,13 +60,16 @@ mod tests {
             fs::read(program).unwrap()
         };
         let here = Arch::here().unwrap();
-        let (program, dynamic) =
-            (program("static", &["--target", &target]), program("dynamic", &[]));
+        let at_one_address = ["--target", &target, "-Crelocation-model=static"];
+        let (fixed, dynamic) = (program("fixed", &at_one_address), program("dynamic", &[]));
+        let program = program("static", &["--target", &target]);
         assert_static(&program, here).unwrap();
         for other in Arch::ALL.into_iter().filter(|arch| *arch != here) {
             let why = assert_static(&program, other).unwrap_err().to_string();
             assert_eq!(why, format!("no program for {}", other.name()));
         }
+        let why = assert_static(&fixed, here).unwrap_err().to_string();
+        assert!(why.starts_with("not position-independent"), "{why}");
         let why = assert_static(&dynamic, here).unwrap_err().to_string();
         assert!(why.starts_with("not static: it asks for /lib"), "{why}");
         assert!(assert_static(b"#!/bin/sh\n", here).is_err());
