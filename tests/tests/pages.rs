@@ -210,6 +210,54 @@ fn the_log_lines_of_the_operations_page_are_those_of_the_operator() {
     assert!(literals.contains(&format!("\"{message}`")), "no log line begins `{message}`");
 }
 
+/// A table: its head, and its rows, each in cells.
+type Rows = Vec<Vec<String>>;
+
+#[test]
+fn the_costs_of_the_filters_are_those_that_were_measured() {
+    let measured = fs::read_to_string(docs().join("benchmarks.md")).unwrap();
+    let section = |name: &str| measured.split("\n## ").find(|it| it.starts_with(name)).unwrap();
+    let [one, eight] = tables(section("Microseconds of CPU")).try_into().unwrap();
+    let memory = tables(section("Memory")).remove(0);
+    let told = tables(&fs::read_to_string(docs().join("filter.md")).unwrap());
+    for (name, measured) in
+        [("one filter in the chain", one), ("eight filters in the chain", eight)]
+    {
+        let told = told.iter().find(|table| table[0][0] == name).unwrap();
+        assert!(told.len() > 2, "{name}");
+        for row in &told[1..] {
+            for (column, told) in told[0].iter().zip(row).skip(1) {
+                let of = if column == "MiB" { &memory } else { &measured };
+                let measured = figure(cell(of, &row[0], column));
+                assert_eq!(told, measured, "{name}: {}, {column}", row[0]);
+            }
+        }
+    }
+}
+
+fn tables(page: &str) -> Vec<Rows> {
+    let is_row = |line: &&str| line.starts_with('|');
+    let lines: Vec<&str> = page.lines().collect();
+    let tables = lines.chunk_by(|one, other| is_row(one) == is_row(other));
+    let cells = |line: &&str| {
+        line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()
+    };
+    let rows = |lines: &[&str]| lines.iter().filter(|it| !it.contains("---")).map(cells).collect();
+    tables.filter(|lines| is_row(&lines[0])).map(rows).collect()
+}
+
+#[track_caller]
+fn cell<'t>(table: &'t Rows, row: &str, column: &str) -> &'t str {
+    let column = table[0].iter().position(|head| head == column).unwrap();
+    &table.iter().find(|cells| cells[0] == row).unwrap()[column]
+}
+
+/// The median of `+4.6 [4.1, 4.9]`, and any word.
+fn figure(cell: &str) -> &str {
+    let median = cell.split_once(" [").map_or(cell, |(median, _)| median);
+    median.split_once(':').map_or(median, |(word, _)| word).trim_start_matches('+')
+}
+
 #[test]
 fn every_link_leads_somewhere() {
     for page in pages().into_iter().chain([root().join("README.md")]) {
