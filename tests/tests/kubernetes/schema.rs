@@ -510,3 +510,36 @@ fn each_bound_holds_from_both_sides() {
     let negative = json!({"cors": {"allowOrigins": ["https://a.example"], "maxAge": -1}});
     assert_eq!(dry_run("CorsPolicy", &negative).status, 422);
 }
+
+/// The pointers to all values in a value, as of RFC 6901.
+fn pointers(value: &Value, to: &str, found: &mut Vec<String>) {
+    let inner: Vec<(String, &Value)> = match value {
+        Value::Object(fields) => fields.iter().map(|(name, it)| (name.clone(), it)).collect(),
+        Value::Array(items) => {
+            items.iter().enumerate().map(|(at, it)| (at.to_string(), it)).collect()
+        }
+        _ => Vec::new(),
+    };
+    for (name, inner) in inner {
+        let pointer = format!("{to}/{name}");
+        pointers(inner, &pointer, found);
+        found.push(pointer);
+    }
+}
+
+#[test]
+fn null_anywhere_is_refused_by_check_where_the_server_refuses_it() {
+    for kind in ["CorsPolicy", "ClusterCorsPolicy", "OriginSet"] {
+        let whole = full(kind);
+        let mut all = Vec::new();
+        pointers(&whole, "", &mut all);
+        for pointer in all {
+            let mut spec = whole.clone();
+            *spec.pointer_mut(&pointer).unwrap() = Value::Null;
+            let answer = dry_run(kind, &spec);
+            let refused = refusals(kind, &spec);
+            let what = format!("{kind} {pointer}: {}, {refused:?}", answer.message());
+            assert_eq!(answer.status == 201, refused.is_empty(), "{what}");
+        }
+    }
+}
