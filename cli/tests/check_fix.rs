@@ -265,6 +265,18 @@ fn an_edit_that_writes_what_is_meant_is_made_unasked() {
 }
 
 #[test]
+fn a_rule_that_inherits_reject_gets_a_word_of_its_own_and_keeps_its_origins() {
+    let inherited = "{hostnames: [a.example], disallowedRequests: Reject, cors: {allowOrigins: ['https://a.example'], maxAge: 600}, rules: [{path: {type: PathPrefix, value: /a}, cors: {allowOrigins: ['*'], maxAge: 600}}]}";
+    let text = format!(
+        "apiVersion: corsward.io/v1alpha1\nkind: CorsPolicy\nmetadata: {{name: a}}\nspec: {inherited}\n"
+    );
+    let printed = fixed_by(&["--fix", "--unsafe-fixes"], "a.yaml", &text);
+    assert!(printed.contains("allowOrigins: ['*'], maxAge: 600}"), "{printed}");
+    assert!(printed.contains("disallowedRequests: Forward"), "{printed}");
+    assert!(!printed.contains("::error"), "{printed}");
+}
+
+#[test]
 fn unsafe_fixes_are_an_option_of_fix() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_corsward"));
     let output = command.args(["check", "--unsafe-fixes", "a.yaml"]).output().unwrap();

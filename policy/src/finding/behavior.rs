@@ -17,8 +17,8 @@ pub enum BehaviorReason {
     InvalidNamespace(String),
     /// `Reject` without `hostnames`.
     RejectWithoutHostnames,
-    /// `Reject` over a block that answers a static `*`.
-    RejectUnderAnyOrigin,
+    /// `Reject` over a block that answers a static `*`, and the place of a word in its stead.
+    RejectUnderAnyOrigin(Place),
     /// `Keep`, while preflights are answered here.
     KeepWithoutForward,
     /// `onFailure: Forward`, while the upstream's headers are replaced.
@@ -63,12 +63,12 @@ impl Explain for BehaviorReason {
                 "without `hostnames` DNS rebinding makes any site the same origin, and `Reject` lets it pass",
                 "list the hosts that clients use in `hostnames`, and route no other host in the proxy",
             ),
-            Self::RejectUnderAnyOrigin => Sentence::new(
+            Self::RejectUnderAnyOrigin(place) => Sentence::new(
                 "CORS-W002",
                 "under `*` without credentials `Reject` rejects only WebSocket handshakes that carry credentials",
                 "name the origins in `allowOrigins`, or write `disallowedRequests: Forward`",
             )
-            .with_edit(write(Place::Here, "Forward")),
+            .with_edit(write(place.clone(), "Forward")),
             Self::KeepWithoutForward => keep_without_forward(),
             Self::ForwardWithReplace => forward_with_replace(),
             Self::RejectFailsOpen => Sentence::new(

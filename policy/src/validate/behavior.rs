@@ -2,7 +2,7 @@
 
 use super::report::{Field, Report};
 use crate::draft::{DisallowedRequests, Mode, OnFailure, UpstreamCorsHeaders, UpstreamOrigin};
-use crate::finding::BehaviorReason;
+use crate::finding::{BehaviorReason, Place};
 use crate::pattern::OriginPattern;
 use crate::policy::{Cors, Policy, Rule};
 
@@ -49,20 +49,22 @@ fn check_rejection(policy: &Policy, covers_any_host: bool, spec: &Field, report:
 
 /// A static `*` leaves little to reject.
 fn check_any_origin(policy: &Policy, spec: &Field, report: &mut Report) {
-    let reason = || BehaviorReason::RejectUnderAnyOrigin;
+    let here = || BehaviorReason::RejectUnderAnyOrigin(Place::Here);
     if is_reject(policy.disallowed_requests) && policy.cors.as_ref().is_some_and(is_static) {
-        report.add(&spec.child("disallowedRequests"), reason());
+        report.add(&spec.child("disallowedRequests"), here());
     }
     for (at, rule) in policy.rules.iter().enumerate() {
         let field = spec.child("rules").at(at);
+        let own_word = field.child("disallowedRequests");
         let cors = rule.cors.as_ref().or(policy.cors.as_ref());
         if !rejects(policy, rule) || !cors.is_some_and(is_static) {
             continue;
         }
         if rule.disallowed_requests.is_some() {
-            report.add(&field.child("disallowedRequests"), reason());
+            report.add(&own_word, here());
         } else if rule.cors.is_some() {
-            report.add(&field.child("cors").child("allowOrigins"), reason());
+            let of_the_rule = BehaviorReason::RejectUnderAnyOrigin(Place::At(own_word.to_string()));
+            report.add(&field.child("cors").child("allowOrigins"), of_the_rule);
         }
     }
 }

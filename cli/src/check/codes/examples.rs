@@ -12,7 +12,7 @@ use corsward_operator_core::finding::{
 use corsward_policy::Finding;
 use corsward_policy::finding::{
     BehaviorReason, Danger, DangerReason, HeaderReason, HostReason, ListReason, MaxAgeReason,
-    MeantPath, MethodReason, OriginReason, RuleReason,
+    MeantPath, MethodReason, OriginReason, Place, RuleReason,
 };
 use corsward_policy::host_syntax::HostSyntax;
 use corsward_policy::path_syntax::PathSyntax;
@@ -65,7 +65,7 @@ fn behavior() -> Vec<Finding> {
         Finding::new("metadata.name", R::InvalidName("Shop API".into())),
         Finding::new("metadata.namespace", R::InvalidNamespace("shop.prod".into())),
         Finding::new("spec.hostnames", R::RejectWithoutHostnames),
-        Finding::new("spec.disallowedRequests", R::RejectUnderAnyOrigin),
+        Finding::new("spec.disallowedRequests", R::RejectUnderAnyOrigin(Place::Here)),
         Finding::new("spec.upstreamCorsHeaders", R::KeepWithoutForward),
         Finding::new("spec.preflight.onFailure", R::ForwardWithReplace),
         Finding::new("spec.disallowedRequests", R::RejectFailsOpen),
