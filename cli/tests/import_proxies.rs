@@ -129,6 +129,15 @@ fn a_route_of_envoy_has_the_missing_fields_of_its_virtual_host() {
     let off = route("prefix: /own", "{disabled: true}");
     let (policy, _) = import("envoy", &virtual_host(&host, &off));
     assert!(policy.contains("value: /own} mode: \"Off\""), "{policy}");
+    let none = route(
+        "prefix: /own",
+        "{allow_origin_string_match: [{exact: 'https://b.example'}], filter_enabled: {default_value: {numerator: 0}}}",
+    );
+    let (policy, _) = import("envoy", &virtual_host(&host, &none));
+    assert!(policy.contains("value: /own} mode: \"Off\""), "{policy}");
+    let any_case = route("prefix: /own, case_sensitive: false", "{}");
+    let (policy, _) = import("envoy", &virtual_host(&host, &any_case));
+    assert!(policy.contains("a rule for each spelling that clients use"), "{policy}");
 }
 
 #[test]

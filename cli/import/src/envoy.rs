@@ -168,9 +168,7 @@ fn of_virtual_host(
     let place = place(host, file);
     let of_host = completed(own_policy(host), outer);
     let of_policy = |policy: Option<&Value>, notes: &mut Vec<Note>| match policy {
-        Some(cors) if truth(cors, "/disabled") != Some(true) => {
-            layer(cors, &place, notes).map(Some)
-        }
+        Some(cors) if !is_off(cors) => layer(cors, &place, notes).map(Some),
         _ => Ok(None),
     };
     let own = of_policy(of_host.as_ref(), &mut notes)?;
@@ -187,6 +185,10 @@ fn of_virtual_host(
         let clusters = route.pointer("/route/weighted_clusters");
         if clusters.is_some_and(|clusters| clusters.to_string().contains("CorsPolicy")) {
             let text = "a weighted cluster has a `CorsPolicy` of its own, which is left out: a rule has one for all of its requests";
+            notes.push(Note::decide("", &place, text));
+        }
+        if layer.is_some() && truth(route, "/match/case_sensitive") == Some(false) {
+            let text = "a route matches its path in any case, and a rule in the case that it has: write a rule for each spelling that clients use";
             notes.push(Note::decide("", &place, text));
         }
         let (path, beside) = match path(route) {
@@ -291,6 +293,15 @@ fn layer(cors: &Value, place: &str, notes: &mut Vec<Note>) -> Result<Layer, Fail
         },
         place,
     )
+}
+
+/// Whether a policy is in force for no request, at any time.
+fn is_off(cors: &Value) -> bool {
+    let is_none = |share: &Value| {
+        let numerator = share.pointer("/default_value/numerator").and_then(Value::as_u64);
+        numerator.unwrap_or(0) == 0 && share.get("runtime_key").is_none()
+    };
+    truth(cors, "/disabled") == Some(true) || cors.get("filter_enabled").is_some_and(is_none)
 }
 
 /// Whether a share is every request, at any time.
