@@ -192,3 +192,27 @@ fn a_report_cites_comments_of_the_policy_alone() {
     assert!(report.contains("The settings allow the origin for some of the requests to the path, and the policy for none."), "{report}");
     assert!(!report.contains("a comment in it"), "{report}");
 }
+
+#[test]
+fn a_server_without_cors_for_browsers_says_why() {
+    let with = |location: &str| {
+        let server = format!("server {{\n  server_name a.example;\n  {location}\n}}\n");
+        import(&[("n.conf", &server)]).1
+    };
+    let add = "{ add_header Access-Control-Allow-Origin https://A.example/; }";
+    let said = with(&format!("location / {add}"));
+    assert!(
+        said.contains("no response allows `https://a.example` as a browser sends it"),
+        "{said}"
+    );
+    let add = "{ add_header Access-Control-Allow-Origin *; }";
+    let said = with(&format!("location ~ ^/api/ {add}"));
+    assert!(said.contains("`location ~ ^/api/` is a regex") && said.contains("n.conf:3"), "{said}");
+}
+
+#[test]
+fn a_name_of_a_server_is_in_lower_case() {
+    let server = "server {\n  server_name API.Example.com;\n  location / { add_header Access-Control-Allow-Origin *; }\n}\n";
+    let (policy, said) = import(&[("n.conf", server)]);
+    assert!(policy.contains("name: api-example-com"), "{policy}{said}");
+}

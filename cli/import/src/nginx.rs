@@ -85,13 +85,14 @@ pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
     let mut settings: Vec<Settings> = Vec::new();
     let mut hosts = Vec::new();
     let mut origins = Vec::new();
+    let mut left = Vec::new();
     let (servers, outer): (Vec<Directive>, Vec<Directive>) =
         http.into_iter().partition(|directive| directive.name == "server");
     let (maps, outer) = (Rc::new(maps), Rc::new(outer));
     for directive in servers {
         let directives = directive.block.unwrap_or_default();
         let server = Server::new(Rc::clone(&maps), Rc::clone(&outer), directives);
-        let of_server = of_server(&server, &directive.place, &notes, settings.len())?;
+        let of_server = of_server(&server, &directive.place, &notes, settings.len(), &mut left)?;
         let has_cors = of_server.is_some();
         let (names, _) = hostnames(&server);
         let place = &directive.place;
@@ -109,16 +110,25 @@ pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
     leave_alone(&mut settings, &hosts);
     name_unused(&mut settings, &origins);
     if settings.is_empty() {
-        return Err(no_cors(files, notes));
+        notes.extend(left);
+        return Err(no_cors(files, &origins, notes));
     }
     Ok(settings)
 }
 
-/// The failure where no server has CORS, with the remarks on what is not read and may have it.
-fn no_cors(files: &[SourceFile], mut notes: Vec<Note>) -> Failure {
+/// The failure where no server has CORS, with the origins that no response allows, and the remarks on what is not read and may have it.
+fn no_cors(files: &[SourceFile], origins: &[String], mut notes: Vec<Note>) -> Failure {
     let place = files.first().map(|file| file.name.clone()).unwrap_or_default();
     let mut text =
         "it has no server that adds Access-Control-Allow-Origin to a response".to_owned();
+    let mut origins: Vec<&String> = origins.iter().collect();
+    origins.sort();
+    origins.dedup();
+    for origin in origins.iter().take(MAX_NAMED) {
+        text = format!(
+            "{text}; no response allows `{origin}` as a browser sends it, in lower case and without a path"
+        );
+    }
     notes.sort();
     notes.dedup();
     for note in notes.iter().take(MAX_NAMED) {
@@ -158,12 +168,12 @@ fn of_server(
     place: &str,
     notes: &[Note],
     at: usize,
+    left: &mut Vec<Note>,
 ) -> Result<Option<Settings>, Failure> {
     let (hostnames, others) = hostnames(server);
     let authority = hostnames.first().map_or("api.example", String::as_str).replacen("*.", "a.", 1);
     let candidates = candidates(server);
     let mut notes = notes.to_vec();
-    notes.extend(of_names(&hostnames, &others, place));
     let ask = Asker { server, authority: &authority };
     let default = ask.layer(outside(server), &candidates, &mut notes)?;
     let mut blocks = vec![Block { path: None, layer: default }];
@@ -195,8 +205,10 @@ fn of_server(
         }
     }
     if blocks.iter().all(|block| block.layer.is_none()) {
+        left.extend(notes);
         return Ok(None);
     }
+    notes.extend(of_names(&hostnames, &others, place));
     let name = hostnames.first().map(|host| host.replace("*.", "").replace('.', "-"));
     let name =
         name.unwrap_or_else(|| if at == 0 { "nginx".to_owned() } else { format!("nginx-{at}") });
@@ -535,7 +547,8 @@ fn hostnames(server: &Server) -> (Vec<String>, Vec<String>) {
         };
         for name in both {
             if name.contains('.') && HostPattern::parse(&name).is_ok() {
-                hosts.push(name);
+                // nginx compares names without case.
+                hosts.push(name.to_ascii_lowercase());
             } else if name.starts_with('~') || name.ends_with(".*") {
                 others.push(name);
             }
