@@ -229,3 +229,11 @@ fn paths_of_an_ingress_that_are_regexes_are_prefixes_or_named() {
     let (_, report) = import("ingress-nginx", &ingress("", "{path: /shop, pathType: Prefix}"));
     assert!(!report.contains("/shopx"), "{report}");
 }
+
+#[test]
+fn a_star_stays_a_wildcard_where_the_policy_leaves_credentials_out() {
+    let middleware = "apiVersion: traefik.io/v1alpha1\nkind: Middleware\nmetadata: {name: cors}\nspec:\n  headers: {accessControlAllowOriginList: ['*'], accessControlAllowHeaders: ['*'], accessControlAllowMethods: ['*'], accessControlAllowCredentials: true}\n";
+    let (policy, _) = import("traefik", middleware);
+    assert!(policy.contains("allowMethods: - \"*\" allowHeaders: - \"*\""), "{policy}");
+    assert!(!policy.contains("no wildcard"), "{policy}");
+}

@@ -88,8 +88,8 @@ fn cors(layer: &Layer, notes: &mut Vec<Note>) -> Result<api::Cors, Failure> {
     origins(layer, &mut cors, notes)?;
     cors.allow_origins = unique(&cors.allow_origins);
     cors.allow_origin_regexes = unique(&cors.allow_origin_regexes);
-    cors.allow_methods = names(&layer.methods, layer.credentials, "allowMethods", notes);
-    cors.allow_headers = names(&layer.headers, layer.credentials, "allowHeaders", notes);
+    cors.allow_methods = names(&layer.methods, cors.allow_credentials, "allowMethods", notes);
+    cors.allow_headers = names(&layer.headers, cors.allow_credentials, "allowHeaders", notes);
     if layer.headers == Names::Requested {
         // `*` does not cover it (Fetch, "CORS non-wildcard request-header name").
         cors.allow_headers.push("authorization".to_owned());
