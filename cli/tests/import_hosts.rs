@@ -575,3 +575,17 @@ fn options_of_express_that_turn_cors_off_are_no_star() {
         assert!(!policy.contains("allowCredentials: true"), "{policy}");
     }
 }
+
+#[test]
+fn values_that_the_controller_of_an_ingress_does_not_take_are_left_out() {
+    let origins = "https://a.example, https://*.b.example, https://e.example:*";
+    let annotations =
+        [("enable-cors", "true"), ("cors-allow-origin", origins), ("cors-max-age", "soon")];
+    let (policy, _) = import(
+        "ingress-nginx",
+        &ingress("a", &annotations, "api.example", "{path: /, pathType: Prefix}"),
+    );
+    assert!(policy.contains("`https://e.example:*` is left out: the controller takes"), "{policy}");
+    assert!(!policy.contains("- https://e.example"), "{policy}");
+    assert!(policy.contains("maxAge: 1728000"), "{policy}");
+}

@@ -193,6 +193,13 @@ impl Ingress<'_> {
         for origin in self.list("cors-allow-origin", "*") {
             match origin.as_str() {
                 "*" => origins.push(OriginRule::Star),
+                // The controller leaves out what has its `*` elsewhere.
+                starred if starred.contains('*') && !is_first_label(starred) => {
+                    let text = format!(
+                        "`{starred}` is left out: the controller takes `*` as the first label of a host alone, so nothing was allowed by it"
+                    );
+                    notes.push(Note::decide("allowOrigins", &self.place, text));
+                }
                 // A part of one label.
                 starred if starred.contains('*') => {
                     let starred = starred.to_ascii_lowercase();
@@ -209,10 +216,15 @@ impl Ingress<'_> {
             headers: Names::Listed(self.list("cors-allow-headers", HEADERS)),
             expose: self.list("cors-expose-headers", ""),
             credentials: credentials.is_none() || self.is_true("cors-allow-credentials"),
-            max_age: self.annotation("cors-max-age").map_or(Some(MAX_AGE), |age| age.parse().ok()),
+            max_age: Some(self.max_age()),
             paths: None,
             habits: HABITS,
         }
+    }
+
+    /// The number of seconds, or the default where none is written.
+    fn max_age(&self) -> u64 {
+        self.annotation("cors-max-age").and_then(|age| age.parse().ok()).unwrap_or(MAX_AGE)
     }
 
     /// The routes of each host; hosts with the same ones are together.
@@ -324,4 +336,10 @@ fn path(path: &Value, is_regex: bool) -> Result<Option<BlockPath>, NoPrefix> {
     }
     let path = [".*", "(.*)"].iter().find_map(|end| value.strip_suffix(end)).unwrap_or(value);
     if is_literal(path) { Ok(blocks::start(path)) } else { Err(NoPrefix(value.to_owned())) }
+}
+
+/// Whether an origin has one `*`, as the first label of its host.
+fn is_first_label(origin: &str) -> bool {
+    let rest = origin.split_once("://*.").map(|(_, rest)| rest);
+    rest.is_some_and(|rest| !rest.contains('*'))
 }
