@@ -496,3 +496,18 @@ spec: {cors: {allowOrigins: [https://shop.example], maxAge: 600}}
         assert_eq!(run(args, "policy.yaml"), run(args, "bare.yaml"), "{args:?}");
     }
 }
+
+#[test]
+fn a_request_that_no_browser_sends_is_no_test() {
+    let tests = TESTS.replacen(
+        "url: https://api.shop.example/items",
+        "url: http://api.shop.example/items",
+        1,
+    );
+    let folder = folder(&[("policy.yaml", POLICY), ("corsward-test.yaml", &tests)]);
+    let output = test(folder.path(), &["."]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("the shop writes JSON with cookies"), "{said}");
+    assert!(said.contains("a page of `https` may not ask a URL of `http`"), "{said}");
+}

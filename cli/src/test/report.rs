@@ -3,7 +3,8 @@
 use std::io::Write;
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
+use corsward_browser::obstacle::{Obstacle, obstacles};
 use serde::Serialize;
 
 use super::judge::{Judged, judge};
@@ -114,6 +115,10 @@ impl SuiteReport {
 impl TestResult {
     fn of(expected: &Expectation, policies: &Policies, one_proxy: bool) -> anyhow::Result<Self> {
         let page = expected.page()?;
+        let is_never_sent = |it: &Obstacle| !matches!(it, Obstacle::LocalNetwork(_));
+        if let Some(obstacle) = obstacles(&page).into_iter().find(is_never_sent) {
+            bail!("{obstacle}");
+        }
         let targets = expected.target.iter().cloned().collect();
         let choice = Choice { targets, one_proxy, ..Choice::default() };
         let host = page.url.host_str().unwrap_or_default();
