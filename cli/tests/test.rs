@@ -511,3 +511,15 @@ fn a_request_that_no_browser_sends_is_no_test() {
     assert!(said.contains("the shop writes JSON with cookies"), "{said}");
     assert!(said.contains("a page of `https` may not ask a URL of `http`"), "{said}");
 }
+
+#[test]
+fn a_generated_file_has_an_address_of_each_pattern_of_addresses() {
+    let policy = "apiVersion: corsward.io/v1alpha1\nkind: CorsPolicy\nmetadata: {namespace: shop, name: api}\nspec:\n  hostnames: [api.example]\n  cors: {allowOrigins: ['http://192.168.1.*', 'http://10.0.0.0/8:*', 'http://[fd00::]/8:3000'], maxAge: 600}\n";
+    let folder = folder(&[("policy.yaml", policy)]);
+    let output = test(folder.path(), &["--generate", "policy.yaml"]);
+    let file = text(&output.stdout).replace('"', "");
+    for origin in ["http://192.168.1.1", "http://10.0.0.0:8443", "http://[fd00::]:3000"] {
+        let shown = file.split("- name: ").find(|it| it.contains(&format!("origin: {origin}\n")));
+        assert!(shown.is_some_and(|it| it.contains("result: allowed")), "{origin}: {file}");
+    }
+}

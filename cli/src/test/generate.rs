@@ -199,8 +199,17 @@ fn sample(name: &str) -> &'static str {
 
 /// A text that a pattern accepts.
 fn concrete(pattern: &str) -> String {
-    match pattern {
-        "*" => "https://any.example".to_owned(),
-        pattern => pattern.replace(":*", ":8443").replace("*.", "www.").replace('*', "www"),
+    if pattern == "*" {
+        return "https://any.example".to_owned();
     }
+    let (scheme, host) = pattern.split_at(pattern.find("://").map_or(0, |at| at.saturating_add(3)));
+    // The first address of a network is one of its.
+    let (host, port) = match host.split_once('/') {
+        Some((address, length)) => (address, length.trim_start_matches(|c: char| c != ':')),
+        None => (host, ""),
+    };
+    let is_address = host.starts_with(|c: char| c.is_ascii_digit());
+    let host = if is_address { host.replace(".*", ".1") } else { host.to_owned() };
+    let text = format!("{scheme}{host}{port}");
+    text.replace(":*", ":8443").replace("*.", "www.").replace('*', "www")
 }
