@@ -237,3 +237,26 @@ fn a_star_stays_a_wildcard_where_the_policy_leaves_credentials_out() {
     assert!(policy.contains("allowMethods: - \"*\" allowHeaders: - \"*\""), "{policy}");
     assert!(!policy.contains("no wildcard"), "{policy}");
 }
+
+#[test]
+fn origins_of_kong_are_compared_as_it_compares_them() {
+    let plugin = |config: &str| {
+        let text = format!(
+            "apiVersion: configuration.konghq.com/v1\nkind: KongPlugin\nmetadata: {{name: c}}\nplugin: cors\nconfig: {{{config}, methods: [GET], headers: [x-a]}}\n"
+        );
+        import("kong", &text)
+    };
+    let (policy, said) = plugin("origins: [], credentials: true");
+    assert!(
+        policy.is_empty() && said.contains("every site acts with the cookies"),
+        "{policy}{said}"
+    );
+    let (policy, _) = plugin("origins: ['https://c.example/', 'https://d.example:443']");
+    assert!(policy.contains("allowOrigins: - https://c.example - https://d.example"), "{policy}");
+    let (policy, _) = plugin("origins: [shop.example, 'https://a.example']");
+    assert!(policy.contains("`shop.example` equals no origin that a browser sends"), "{policy}");
+    // Without a colon it is the host.
+    let (policy, report) = plugin("origins: ['(.*[.])?shop[.]example']");
+    assert!(policy.contains("\"https://shop.example:*\""), "{policy}");
+    assert!(!report.contains("Losses"), "{report}");
+}

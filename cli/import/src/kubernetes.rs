@@ -99,12 +99,14 @@ pub(crate) fn read_kong_plugins(files: &[SourceFile]) -> Result<Vec<Settings>, F
 fn kong_layer(config: &Value, place: &str, notes: &mut Vec<Note>) -> Result<Layer, Failure> {
     let list = |name: &str| texts(config, &format!("/{name}"));
     let credentials = truth(config, "/credentials").unwrap_or(false);
-    let written = list("origins").unwrap_or_else(|| vec!["*".to_owned()]);
+    // An empty list is every origin, as none.
+    let written = list("origins").filter(|it| !it.is_empty());
+    let written = written.unwrap_or_else(|| vec!["*".to_owned()]);
+    // One alone is answered as it is written; several are compared.
+    let are_compared = written.len() > 1;
     let mut origins = Vec::new();
     for origin in written {
-        let is_literal = origin.split_once("://").is_some_and(|(_, host)| {
-            host.chars().all(|c| c.is_ascii_alphanumeric() || "-._:".contains(c))
-        });
+        let is_literal = origin.chars().all(|c| c.is_ascii_alphanumeric() || "-.:/".contains(c));
         if origin == "*" && credentials {
             return Err(Failure::dangerous(
                 place,
@@ -114,9 +116,13 @@ fn kong_layer(config: &Value, place: &str, notes: &mut Vec<Note>) -> Result<Laye
         } else if origin == "*" {
             origins.push(OriginRule::Star);
         } else if is_literal {
-            origins.push(OriginRule::Exact(origin));
-        } else {
+            origins.push(OriginRule::Exact(if are_compared { normal(&origin) } else { origin }));
+        } else if origin.contains(':') {
             origins.extend(rule(&origin, Anchor::Whole, false, place, notes));
+        } else {
+            // A regex without a colon is compared with the host alone.
+            let source = format!("https?://(?:{origin})(?::[0-9]+)?");
+            origins.extend(rule(&source, Anchor::Whole, false, place, notes));
         }
     }
     let methods = "GET,HEAD,PUT,PATCH,POST,DELETE,OPTIONS,TRACE,CONNECT";
@@ -130,6 +136,14 @@ fn kong_layer(config: &Value, place: &str, notes: &mut Vec<Note>) -> Result<Laye
         paths: None,
         habits: KONG,
     })
+}
+
+/// An origin as Kong compares it: without a path and a default port.
+fn normal(origin: &str) -> String {
+    let Some((scheme, rest)) = origin.split_once("://") else { return origin.to_owned() };
+    let authority = rest.split('/').next().unwrap_or_default();
+    let default = if scheme == "https" { ":443" } else { ":80" };
+    format!("{scheme}://{}", authority.strip_suffix(default).unwrap_or(authority))
 }
 
 fn read(
