@@ -216,3 +216,11 @@ fn a_name_of_a_server_is_in_lower_case() {
     let (policy, said) = import(&[("n.conf", server)]);
     assert!(policy.contains("name: api-example-com"), "{policy}{said}");
 }
+
+#[test]
+fn a_location_that_no_rule_is_for_is_asked_too() {
+    let server = "server {\n  server_name api.shop.example;\n  add_header Access-Control-Allow-Origin '*';\n  location /api {\n    if ($http_origin = 'https://shop.example') {\n      add_header Access-Control-Allow-Origin $http_origin;\n      add_header Access-Control-Allow-Credentials true;\n    }\n  }\n}\n";
+    let (policy, report) = import(&[("n.conf", server)]);
+    assert!(!policy.contains("value: /api"), "{policy}");
+    assert!(report.contains("/api/orders") && report.contains("with credentials"), "{report}");
+}

@@ -197,9 +197,11 @@ fn of_server(
         }));
         blocks.push(Block { path: Some(block), layer });
     }
+    // A location that no rule is for may answer otherwise all the same.
+    paths.extend(blocks.iter().filter_map(|block| Some(block.path.as_ref()?.inside())));
     let blocks = blocks::needed(blocks);
     for path in blocks.iter().filter_map(|block| block.path.as_ref()) {
-        paths.extend([path.inside(), path.as_str().to_owned()]);
+        paths.push(path.as_str().to_owned());
         if matches!(path, BlockPath::Start(start) if !start.ends_with('/')) {
             paths.push(format!("{}x", path.as_str()));
         }
