@@ -107,6 +107,7 @@ fn a_rejected_grpc_call_has_the_grpc_status_of_a_refusal() {
         ("application/grpc", (200, "7")),
         ("application/grpc+proto", (200, "7")),
         ("application/grpc-web+proto", (403, "")),
+        ("application/grpc;charset=utf-8", (403, "")),
         ("application/json", (403, "")),
     ] {
         let lines = [("Origin", EVIL), ("Content-Type", content_type)];

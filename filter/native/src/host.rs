@@ -149,7 +149,7 @@ impl StreamHost for Stream<'_> {
 /// Is it a type of gRPC, as Envoy reads it?
 fn is_grpc(content_type: &[u8]) -> bool {
     let rest = content_type.strip_prefix(b"application/grpc");
-    rest.is_some_and(|rest| rest.first().is_none_or(|byte| b"+;".contains(byte)))
+    rest.is_some_and(|rest| rest.first().is_none_or(|byte| *byte == b'+'))
 }
 
 /// `PERMISSION_DENIED`, or `UNKNOWN`: the status that Envoy makes of an HTTP status (gRPC, "HTTP to gRPC Status Code Mapping").
