@@ -140,7 +140,6 @@ impl Policies {
     }
 
     /// The policies of those files.
-    #[must_use]
     pub fn of(files: Vec<SourceFile>) -> Self {
         Self::over(&LiveObjects::default(), files)
     }
@@ -198,7 +197,6 @@ impl Policies {
     }
 
     /// The objects that decide which proxies get a policy and that no file shows, such as `Service shop/api`.
-    #[must_use]
     pub fn unseen(&self) -> &[String] {
         self.cluster.unseen()
     }
@@ -235,7 +233,6 @@ impl Policies {
     }
 
     /// The configuration of one proxy that all accepted policies are for.
-    #[must_use]
     pub fn compiled(&self) -> Compiled {
         compile(&self.of_one_proxy().iter().collect::<Vec<_>>())
     }
@@ -256,7 +253,6 @@ impl Policies {
     }
 
     /// Does a finding refuse something?
-    #[must_use]
     pub fn is_refused(&self) -> bool {
         self.findings.iter().any(|it| it.finding.is_refusal())
     }
@@ -374,7 +370,6 @@ impl Policies {
 
 impl Subject {
     /// `namespace/name`, or the name alone where the kind has no namespace.
-    #[must_use]
     pub fn name(&self) -> String {
         let PolicyId { namespace, name } = &self.id;
         if namespace.is_empty() { name.clone() } else { self.id.to_string() }

@@ -11,14 +11,12 @@ use crate::workload::{Narrowing, Workload};
 
 /// Compiles policies that are for every request of every proxy that gets them. Their order does not matter; `Off` policies
 /// are left out.
-#[must_use]
 pub fn compile(policies: &[&Policy]) -> Compiled {
     compile_for(&policies.iter().map(|policy| (*policy, &[][..])).collect::<Vec<_>>())
 }
 
 /// Compiles policies each of which is only for the proxies that are one of its workloads, and only for that workload's port
 /// where it has one; a policy without workloads is for all.
-#[must_use]
 pub fn compile_for(policies: &[(&Policy, &[Workload])]) -> Compiled {
     Compiled::new(arrange(policies).into_iter().map(compile_policy).collect())
 }

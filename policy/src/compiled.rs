@@ -131,14 +131,12 @@ impl Compiled {
     }
 
     /// Returns whether a policy is narrowed to labels. Such a policy applies to no proxy before [`Compiled::for_proxy`].
-    #[must_use]
     pub fn needs_labels(&self) -> bool {
         let mut narrowings = self.policies.iter().flat_map(|policy| &policy.workloads);
         narrowings.any(|narrowing| !narrowing.labels().is_empty())
     }
 
     /// Returns the policies for one proxy; `has_label` tells whether the proxy has a label of a key and value.
-    #[must_use]
     pub fn for_proxy(&self, has_label: &mut dyn FnMut(&str, &str) -> bool) -> Self {
         let mut policies = Vec::new();
         for policy in &self.policies {
@@ -158,7 +156,6 @@ impl Compiled {
     }
 
     /// Returns the active policies that win nowhere, each with a policy that wins in its place.
-    #[must_use]
     pub fn overridden(&self) -> Vec<(PolicyId, PolicyId)> {
         let active = self.policies.iter().filter(|policy| !policy.settings.dry_run);
         active

@@ -31,7 +31,6 @@ type Labels = HashMap<String, HashMap<String, TuplePattern>>;
 
 impl OriginPattern {
     /// Is every origin that this pattern accepts accepted by `other`?
-    #[must_use]
     pub fn is_contained_in(&self, other: &Self) -> bool {
         Cover::new([other]).contains(self)
     }
@@ -64,7 +63,6 @@ impl Cover {
     }
 
     /// Is all that `pattern` accepts accepted by one of them?
-    #[must_use]
     pub fn contains(&self, pattern: &OriginPattern) -> bool {
         self.any
             || match pattern {

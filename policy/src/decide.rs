@@ -37,7 +37,6 @@ struct Evaluated {
 }
 
 /// Decides what to do with `request`.
-#[must_use]
 pub fn decide<'c>(compiled: &'c Compiled, request: &impl Request) -> Decision<'c> {
     let view = RequestView::new(request);
     let Tables { active, shadow } = compiled.tables(|| request.destination_port());

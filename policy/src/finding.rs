@@ -88,32 +88,27 @@ impl Finding {
     }
 
     /// The stable code, such as `CORS-E001`.
-    #[must_use]
     pub fn code(&self) -> &'static str {
         self.reason.code()
     }
 
     /// The severity; the code's letter says the same.
-    #[must_use]
     pub fn severity(&self) -> Severity {
         self.reason.severity()
     }
 
     /// Does it refuse the policy?
-    #[must_use]
     pub fn is_refusal(&self) -> bool {
         self.severity() == Severity::Refusal
     }
 
     /// The sentence without field and code.
-    #[must_use]
     pub fn message(&self) -> String {
         self.reason.to_string()
     }
 
     /// The edits that remove the finding: alternatives, the best one first. It is empty if the fix takes knowledge that
     /// only the author has.
-    #[must_use]
     pub fn edits(&self) -> Vec<Edit> {
         let proposals = self.reason.sentence().edits;
         proposals.into_iter().map(|proposal| proposal.at(&self.field)).collect()
@@ -133,7 +128,6 @@ impl fmt::Display for Finding {
 
 impl Severity {
     /// Its name in outputs.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Refusal => "refusal",
@@ -169,14 +163,12 @@ impl Sentence {
     }
 
     /// The same, with one more edit that answers it alone.
-    #[must_use]
     pub fn with_edit(mut self, edit: Proposal) -> Self {
         self.edits.push(edit);
         self
     }
 
     /// The same, with what its fix says behind the value that it writes.
-    #[must_use]
     pub fn and(mut self, rest: &str) -> Self {
         self.fix.push_str(rest);
         self

@@ -3,7 +3,6 @@
 /// The name and the value in a line such as `add_header Access-Control-Allow-Origin https://app.example always;` of nginx,
 /// `Access-Control-Allow-Origin: https://app.example` of HTTP and `spring.….allowed-origins[0]=https://app.example` of Spring;
 /// `None`: it is no such line.
-#[must_use]
 pub fn read(line: &str) -> Option<(&str, &str)> {
     let line = bare(line);
     let (written, value) = directive(line).or_else(|| field(line)).or_else(|| property(line))?;
@@ -14,7 +13,6 @@ pub fn read(line: &str) -> Option<(&str, &str)> {
 }
 
 /// The last name of a property, without its index: `allowed-origins`, of `spring.….allowed-origins[0]`.
-#[must_use]
 pub fn last_name(property: &str) -> &str {
     let indexed = property.strip_suffix(']').and_then(|rest| rest.rsplit_once('['));
     let is_index = |index: &str| index.bytes().all(|byte| byte.is_ascii_digit());

@@ -66,7 +66,6 @@ impl HeaderName {
     }
 
     /// Returns the name, byte-lowercase.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -79,7 +78,6 @@ impl fmt::Display for HeaderName {
 }
 
 /// Fetch, "CORS non-wildcard request-header name": `*` does not cover it.
-#[must_use]
 pub fn is_cors_non_wildcard_request_header_name(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"authorization")
 }

@@ -54,7 +54,6 @@ const KINDS: [&str; 10] = [
 impl HostSyntax {
     /// The syntax that `text`, which is no host, is written in, and the entries that are meant by it; none where they are not in
     /// the text.
-    #[must_use]
     pub fn of(text: &str) -> Option<(Self, Vec<String>)> {
         let one = |syntax, meant: Option<String>| Some((syntax, meant.into_iter().collect()));
         if text.parse::<Ipv6Addr>().is_ok() {
@@ -104,13 +103,11 @@ impl fmt::Display for HostSyntax {
 }
 
 /// Returns whether `host`, as written, is a word by which other systems mean every host.
-#[must_use]
 pub fn is_word_for_every_host(host: &str) -> bool {
     WORDS.iter().any(|word| word.eq_ignore_ascii_case(host))
 }
 
 /// The pattern for the hosts below the labels of `text` that are not literal; `None`: fewer than two labels follow them.
-#[must_use]
 pub(crate) fn below_wildcards(text: &str) -> Option<String> {
     let is_literal = |label: &&str| {
         label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
@@ -122,7 +119,6 @@ pub(crate) fn below_wildcards(text: &str) -> Option<String> {
 }
 
 /// The host that is meant by a text with something around it; `None`: there is none in it.
-#[must_use]
 pub fn meant(text: &str) -> Option<String> {
     if HostPattern::parse(text).is_ok() {
         return Some(text.to_owned());

@@ -46,7 +46,6 @@ impl Method {
     }
 
     /// Returns the name as written, because methods are case-sensitive.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -59,7 +58,6 @@ impl fmt::Display for Method {
 }
 
 /// Fetch, "CORS-safelisted method": a preflight for one of these always passes the method check.
-#[must_use]
 pub fn is_cors_safelisted_method(method: &[u8]) -> bool {
     matches!(method, b"GET" | b"HEAD" | b"POST")
 }

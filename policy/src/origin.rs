@@ -42,7 +42,6 @@ pub enum HostKind {
 
 impl<'a> OriginHeader<'a> {
     /// Parses the header's value.
-    #[must_use]
     pub fn parse(value: &'a [u8]) -> Self {
         // Fetch: `null` is case-sensitive.
         if value == b"null" {
@@ -56,7 +55,6 @@ impl<'a> OriginHeader<'a> {
 
 impl<'a> Origin<'a> {
     /// Parses a serialized origin; `None` for anything a browser would have written differently.
-    #[must_use]
     pub fn parse(raw: &'a [u8]) -> Option<Self> {
         if raw.len() > MAX_ORIGIN_LEN {
             return None;
@@ -83,7 +81,6 @@ impl<'a> Origin<'a> {
     }
 
     /// Returns the origin as the request writes it.
-    #[must_use]
     pub fn as_str(&self) -> &'a str {
         std::str::from_utf8(self.raw).unwrap_or_default()
     }
@@ -104,13 +101,11 @@ impl<'a> Origin<'a> {
     }
 
     /// Returns the scheme in lower case.
-    #[must_use]
     pub fn scheme(&self) -> &'a str {
         self.scheme
     }
 
     /// Returns the host, brackets included, in lower case if the scheme is http or https.
-    #[must_use]
     pub fn host(&self) -> &'a str {
         std::str::from_utf8(self.host).unwrap_or_default()
     }
@@ -121,19 +116,16 @@ impl<'a> Origin<'a> {
     }
 
     /// Returns the port as written, which is never the default one.
-    #[must_use]
     pub fn port(&self) -> Option<u16> {
         self.port
     }
 
     /// Returns the port in effect; `None` for a scheme without a default.
-    #[must_use]
     pub fn effective_port(&self) -> Option<u16> {
         self.port.or(default_port(self.scheme))
     }
 
     /// Returns the kind of the host.
-    #[must_use]
     pub fn kind(&self) -> HostKind {
         self.kind
     }

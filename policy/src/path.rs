@@ -28,7 +28,6 @@ pub struct Folded {
 
 impl<'a> PathInterpretations<'a> {
     /// Interprets `path` without its query.
-    #[must_use]
     pub fn of(path: &'a [u8]) -> Self {
         let end = path.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(path.len());
         let path = path.get(..end).unwrap_or_default();
@@ -65,7 +64,6 @@ impl Folded {
 /// Returns the normal form: dot segments resolved (RFC 3986 section 5.2.4), each `pchar` (section 3.3) as itself, and
 /// every other byte as an escape in upper case. Section 6.2.2 leaves escaped delimiters alone; back ends decode them
 /// all the same. Parts that [`is_ambiguous`] names stay unchanged.
-#[must_use]
 pub fn normalize(path: &[u8]) -> Vec<u8> {
     let mut normal = Vec::with_capacity(path.len());
     for piece in Escapes(path) {
@@ -83,7 +81,6 @@ pub fn normalize(path: &[u8]) -> Vec<u8> {
 }
 
 /// Returns whether `path` has a part that only some back ends decode, drop or merge.
-#[must_use]
 pub fn is_ambiguous(path: &[u8]) -> bool {
     let by_byte = path.contains(&b'\\') || path.contains(&b';');
     let by_slashes = path.windows(2).any(|pair| pair == b"//");

@@ -30,7 +30,6 @@ pub enum PathSyntax {
 
 impl PathSyntax {
     /// The syntax that `path` is written in, unless it is a path.
-    #[must_use]
     pub fn of(path: &str) -> Option<Self> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_".contains(&byte);
         if path.bytes().all(is_plain) {
@@ -79,7 +78,6 @@ impl fmt::Display for PathSyntax {
 /// Returns the prefix that `path`, in a foreign syntax, stands for. There is none where literal text follows the first part that is
 /// not literal, because the prefix before it would cover more, and where a wildcard is a part of a segment, because prefixes are
 /// compared by whole segments.
-#[must_use]
 pub fn meant_prefix(path: &str) -> Option<String> {
     if is_list(path) || path.starts_with('!') || has_open_end(path) {
         return None;
@@ -104,7 +102,6 @@ pub fn meant_prefix(path: &str) -> Option<String> {
 }
 
 /// Returns the paths of a list, or those of a regex that names each of them: none where `path` is neither.
-#[must_use]
 pub fn alternatives(path: &str) -> Vec<String> {
     if is_list(path) {
         return pieces(path).map(str::to_owned).collect();
@@ -190,7 +187,6 @@ fn after_braces(text: &str) -> &str {
 }
 
 /// `path`, in normal form, with the characters escaped that belong to a foreign syntax.
-#[must_use]
 pub fn spell(path: &str) -> String {
     let spelled =
         path.replace('*', "%2A").replace("/:", "/%3A").replace(".+", ".%2B").replace(")+", ")%2B");
@@ -201,7 +197,6 @@ pub fn spell(path: &str) -> String {
 }
 
 /// `path` with those characters as themselves: requests are compared so.
-#[must_use]
 pub(crate) fn unspell(path: &str) -> String {
     const SPELLED: [(&str, &str, &str); 4] =
         [("%2A", "%2a", "*"), ("%3A", "%3a", ":"), ("%2B", "%2b", "+"), ("%24", "%24", "$")];

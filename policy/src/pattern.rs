@@ -233,19 +233,16 @@ impl TuplePattern {
     }
 
     /// The scheme, lower case.
-    #[must_use]
     pub fn scheme(&self) -> &str {
         &self.scheme
     }
 
     /// The hosts.
-    #[must_use]
     pub fn host(&self) -> &HostShape {
         &self.host
     }
 
     /// The ports.
-    #[must_use]
     pub fn port(&self) -> PortPattern {
         self.port
     }
@@ -304,7 +301,6 @@ impl HostShape {
     }
 
     /// The block of addresses that it is, written with stars or with a prefix length.
-    #[must_use]
     pub fn block(&self) -> Option<Cidr> {
         match self {
             Self::Cidr(block) => Some(*block),

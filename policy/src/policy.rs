@@ -97,13 +97,11 @@ pub struct Rule {
 
 impl Policy {
     /// Returns the namespace and name.
-    #[must_use]
     pub fn id(&self) -> &PolicyId {
         &self.id
     }
 
     /// Returns the number of origin patterns and regexes in all `cors` blocks.
-    #[must_use]
     pub fn origins(&self) -> usize {
         let of_rules = self.rules.iter().filter_map(|rule| rule.cors.as_ref());
         let all = self.cors.iter().chain(of_rules);
@@ -111,31 +109,26 @@ impl Policy {
     }
 
     /// Returns whether the policy enforces, only counts, or rests.
-    #[must_use]
     pub fn mode(&self) -> Mode {
         self.mode
     }
 
     /// Returns the specificity of its target.
-    #[must_use]
     pub fn specificity(&self) -> Specificity {
         self.specificity
     }
 
     /// Returns the same policy with another specificity, as of a proxy that all policies are as close to.
-    #[must_use]
     pub fn with_specificity(&self, specificity: Specificity) -> Self {
         Self { specificity, ..self.clone() }
     }
 
     /// Returns its creation, in seconds of the Unix epoch.
-    #[must_use]
     pub fn created(&self) -> Option<i64> {
         self.created
     }
 
     /// Returns whether CORS headers of the upstream stay in a response.
-    #[must_use]
     pub fn keeps(&self) -> bool {
         self.upstream_cors_headers == UpstreamCorsHeaders::Keep
     }
@@ -157,7 +150,6 @@ impl Policy {
     }
 
     /// Returns the entries of `dangerouslyAllow` of all `cors` blocks.
-    #[must_use]
     pub fn dangers(&self) -> &[ListedDanger] {
         &self.dangers
     }
@@ -167,31 +159,26 @@ impl Policy {
 
 impl Cors {
     /// `allowOrigins`: an index here is one there.
-    #[must_use]
     pub fn origins(&self) -> &[OriginPattern] {
         &self.origins
     }
 
     /// `allowOriginRegexes`.
-    #[must_use]
     pub fn regexes(&self) -> &[OriginRegex] {
         &self.regexes
     }
 
     /// `allowMethods`.
-    #[must_use]
     pub fn methods(&self) -> &Names<Method> {
         &self.methods
     }
 
     /// `allowHeaders`.
-    #[must_use]
     pub fn headers(&self) -> &Names<HeaderName> {
         &self.headers
     }
 
     /// `maxAge`, in seconds.
-    #[must_use]
     pub fn max_age(&self) -> Option<u32> {
         self.max_age
     }
@@ -201,13 +188,11 @@ impl Cors {
 
 impl<T> Names<T> {
     /// Returns whether `*` is listed.
-    #[must_use]
     pub fn any(&self) -> bool {
         self.any
     }
 
     /// Returns the other names, each once.
-    #[must_use]
     pub fn named(&self) -> &[T] {
         &self.named
     }

@@ -44,7 +44,6 @@ enum HostKey<'p> {
 
 /// Returns the reason why `rules`, a policy without `cors` of its own, keeps `other` from paths beside its rules in a proxy that
 /// has both; `None` if it does not.
-#[must_use]
 pub fn switches_off(rules: &Policy, other: &Policy) -> Option<Precedence> {
     // Policies that are rehearsed compete with each other alone.
     let compete = rules.mode == other.mode && rules.mode != Mode::Off;
@@ -66,21 +65,18 @@ pub fn switches_off(rules: &Policy, other: &Policy) -> Option<Precedence> {
 }
 
 /// Returns the most specific pattern of a policy that covers a host; `None` if none does.
-#[must_use]
 pub fn narrowest_host<'p>(policy: &'p Policy, host: &HostPattern) -> Option<&'p HostPattern> {
     let covering = hosts(policy).iter().filter(|pattern| covers(pattern, host));
     covering.reduce(|one, other| if covers(one, other) { other } else { one })
 }
 
 /// Returns whether a policy has rules and no `cors` for other paths.
-#[must_use]
 pub fn has_rules_alone(policy: &Policy) -> bool {
     let is_root = |path: &PathMatch| matches!(path, PathMatch::Prefix(path) if path.is_empty());
     policy.cors.is_none() && !policy.rules.iter().any(|rule| is_root(&rule.path))
 }
 
 /// Returns whether `other` covers every path at each hostname of `rules`, so that no path beside its rules is left open.
-#[must_use]
 pub fn completes(other: &Policy, rules: &Policy) -> bool {
     let theirs = hosts(other);
     other.mode == rules.mode
@@ -99,7 +95,6 @@ fn says_more(other: &Policy, rules: &Policy) -> bool {
 
 impl<'p> Rivals<'p> {
     /// Those policies, by the place at which they come.
-    #[must_use]
     pub fn new(policies: impl IntoIterator<Item = &'p Policy>) -> Self {
         let policies: Vec<&Policy> = policies.into_iter().collect();
         let mut by_host: HashMap<_, Vec<usize>> = HashMap::new();
@@ -138,7 +133,6 @@ impl<'p> Rivals<'p> {
 
     /// Returns the first policy but `rules` itself that [`switches_off`] finds to be kept from paths, with the reason, among those
     /// whose place `is_before` admits; once it does not, it admits no later one.
-    #[must_use]
     pub fn first_switched_off<'r>(
         &'r self,
         rules: &'r Policy,

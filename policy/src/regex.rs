@@ -50,7 +50,6 @@ impl OriginRegex {
     }
 
     /// Returns whether the regexes together are within the size for one `cors` block.
-    #[must_use]
     pub fn fit_together(regexes: &[Self]) -> bool {
         let sources = regexes.iter().map(|regex| format!("(?:{}\n)", regex.source));
         let all = sources.collect::<Vec<_>>().join("|");
@@ -58,13 +57,11 @@ impl OriginRegex {
     }
 
     /// Returns the expression as written.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.source
     }
 
     /// Returns whether the regex matches the whole of `origin`.
-    #[must_use]
     pub fn accepts(&self, origin: &str) -> bool {
         self.regex.is_match(origin)
     }

@@ -50,7 +50,6 @@ pub trait Response {
 
 impl RequestField {
     /// Returns the field's name in HTTP/2 and Envoy.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Method => ":method",

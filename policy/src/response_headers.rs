@@ -26,7 +26,6 @@ impl<'c> Headers<'c> {
     }
 
     /// Returns whether `name` is set.
-    #[must_use]
     pub fn contains(&self, name: &str) -> bool {
         self.iter().any(|(present, _)| present == name)
     }

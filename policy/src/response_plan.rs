@@ -71,7 +71,6 @@ impl ResponsePlan {
     }
 
     /// Returns the edits of a response, a local reply of the proxy included.
-    #[must_use]
     pub fn edits(&self, response: &impl Response) -> Edits<'_> {
         let mut set = Headers::default();
         let keep = self.rule_set.settings.upstream_cors_headers == UpstreamCorsHeaders::Keep
@@ -116,7 +115,6 @@ impl Edits<'_> {
     }
 
     /// Returns the name of a header of the response, if [`Edits::remove`] has it. Most names differ in their first bytes.
-    #[must_use]
     pub fn removes(&self, name: &[u8]) -> Option<&'static str> {
         if !name.starts_with(CORS_RESPONSE_PREFIX) {
             return None;

@@ -132,7 +132,6 @@ fn refuse_misspelled_host(host: &str) -> Result<(), InvalidHost> {
 }
 
 /// Splits a request's `:authority` into the host, brackets included, and the port as written.
-#[must_use]
 pub fn split_authority(authority: &[u8]) -> (&[u8], Option<&[u8]>) {
     let colon = authority.iter().rposition(|&byte| byte == b':');
     let bracket = authority.iter().rposition(|&byte| byte == b']');

@@ -42,7 +42,6 @@ pub enum ShadowComparison {
 
 impl Shadow {
     /// Returns the verdict.
-    #[must_use]
     pub fn verdict(&self) -> Verdict<'_> {
         let kind =
             if self.requested.is_some() { RequestKind::Preflight } else { RequestKind::Actual };
@@ -50,7 +49,6 @@ impl Shadow {
     }
 
     /// Compares the shadow verdict with the upstream's own answer.
-    #[must_use]
     pub fn compare(&self, response: &impl Response) -> ShadowComparison {
         let ours = match self.outcome {
             Outcome::Allowed => true,

@@ -4,7 +4,6 @@
 const MAX_LEN: usize = 64;
 
 /// The number of letters to insert, to remove, to replace or to swap with a neighbor between the two (optimal string alignment).
-#[must_use]
 pub fn slips(typed: &str, meant: &str) -> usize {
     if typed.len().max(meant.len()) > MAX_LEN {
         return usize::MAX;

@@ -36,7 +36,6 @@ impl<'c> Scope<'c> {
     }
 
     /// Returns the hosts, `*` for all.
-    #[must_use]
     pub fn hosts(&self) -> &'c [HostPattern] {
         &self.0.settings.hosts
     }
@@ -47,7 +46,6 @@ impl<'c> Scope<'c> {
     }
 
     /// Returns whether `other` is the same policy for the same hosts and paths: both take the same place beside other policies.
-    #[must_use]
     pub fn has_place_of(&self, other: &Self) -> bool {
         let paths = |scope: &Self| scope.0.rule_sets.iter().map(|rule_set| rule_set.path.clone());
         let (own, others) = (&self.0.settings, &other.0.settings);
@@ -70,43 +68,36 @@ impl<'c> Selected<'c> {
     }
 
     /// Returns a number that no other rule set of the same compiled set has.
-    #[must_use]
     pub fn number(&self) -> usize {
         Arc::as_ptr(self.rule_set).addr()
     }
 
     /// Returns the policy.
-    #[must_use]
     pub fn policy(&self) -> &'c PolicyId {
         &self.rule_set.settings.id
     }
 
     /// Returns its `cors` block, lists sorted.
-    #[must_use]
     pub fn cors(&self) -> &'c Cors {
         &self.rule_set.cors.source
     }
 
     /// Returns the patterns of `trustedOrigins`, sorted.
-    #[must_use]
     pub fn trusted_origins(&self) -> &'c [OriginPattern] {
         &self.rule_set.trusted_origins
     }
 
     /// Returns whether the answer depends on the request's origin; if not, it is `*`, and no origin is looked at.
-    #[must_use]
     pub fn is_dynamic(&self) -> bool {
         self.ambiguous || self.rule_set.is_dynamic()
     }
 
     /// Returns whether the lists allow `origin`.
-    #[must_use]
     pub fn allows(&self, origin: &Origin<'_>) -> bool {
         self.rule_set.cors.origins.accepts(origin)
     }
 
     /// Returns whether `origin` is trusted.
-    #[must_use]
     pub fn trusts(&self, origin: &Origin<'_>) -> bool {
         self.rule_set.trusted.as_ref().is_some_and(|trusted| trusted.accepts(origin))
     }

@@ -3,7 +3,6 @@
 use crate::limits::{MAX_HOST_LEN, MAX_LABEL_KEY_LEN, MAX_LABEL_LEN, MAX_LABEL_VALUE_LEN};
 
 /// Returns whether `byte` is a `tchar`.
-#[must_use]
 pub const fn is_tchar(byte: u8) -> bool {
     // A bit for each byte: this is asked of each byte of each name.
     const LOW: u64 = 0x03ff_6cfa_0000_0000;
@@ -13,7 +12,6 @@ pub const fn is_tchar(byte: u8) -> bool {
 }
 
 /// Returns whether `bytes` is a `token`.
-#[must_use]
 pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().copied().all(is_tchar)
 }
@@ -32,7 +30,6 @@ pub fn pieces(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Returns `bytes` without leading and trailing OWS: spaces and tabs.
-#[must_use]
 pub fn trim_ows(bytes: &[u8]) -> &[u8] {
     let is_ows = |byte: &u8| matches!(byte, b' ' | b'\t');
     let start = bytes.iter().position(|byte| !is_ows(byte)).unwrap_or(bytes.len());
@@ -42,34 +39,29 @@ pub fn trim_ows(bytes: &[u8]) -> &[u8] {
 
 /// Returns whether `name` has the characters and the length of a Kubernetes object's name. The wire checks no more than this, because
 /// names go into a response header and into metric names; validation asks for the rest of the rule, too.
-#[must_use]
 pub fn is_object_name(name: &str) -> bool {
     let is_name_byte = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
     name.len() <= MAX_HOST_LEN && name.bytes().all(is_name_byte)
 }
 
 /// Returns whether `name` is a DNS subdomain: the name of most objects in Kubernetes (RFC 1123).
-#[must_use]
 pub fn is_dns_subdomain(name: &str) -> bool {
     let is_part = |part: &str| !(part.is_empty() || part.starts_with('-') || part.ends_with('-'));
     is_object_name(name) && name.split('.').all(is_part)
 }
 
 /// Returns whether `name` is a DNS label: the name of namespaces, Services and ports in Kubernetes (RFC 1123).
-#[must_use]
 pub fn is_dns_label(name: &str) -> bool {
     name.len() <= MAX_LABEL_LEN && !name.contains('.') && is_dns_subdomain(name)
 }
 
 /// Returns whether `key` has the characters and the length of a label's key in Kubernetes.
-#[must_use]
 pub fn is_label_key(key: &str) -> bool {
     let is_key_byte = |byte| byte == b'/' || is_label_byte(byte);
     !key.is_empty() && key.len() <= MAX_LABEL_KEY_LEN && key.bytes().all(is_key_byte)
 }
 
 /// Returns whether `value` has the characters and the length of a label's value in Kubernetes.
-#[must_use]
 pub fn is_label_value(value: &str) -> bool {
     value.len() <= MAX_LABEL_VALUE_LEN && value.bytes().all(is_label_byte)
 }
@@ -79,7 +71,6 @@ const fn is_label_byte(byte: u8) -> bool {
 }
 
 /// Returns the value of a hexadecimal digit.
-#[must_use]
 pub const fn hex_value(byte: u8) -> Option<u8> {
     match byte {
         b'0'..=b'9' => Some(byte.wrapping_sub(b'0')),

@@ -84,7 +84,6 @@ impl Knowledge for NoKnowledge {
 }
 
 /// The patterns of a list, and the findings about it: the lists of other resources have the same grammar.
-#[must_use]
 pub fn patterns(
     list: &[String],
     field: &str,
@@ -96,7 +95,6 @@ pub fn patterns(
 }
 
 /// The same for a list of methods.
-#[must_use]
 pub fn method_names(list: &[String], field: &str) -> (Names<Method>, Vec<Finding>) {
     let mut report = Report::default();
     let names = methods::validate(list, false, &Field::root(field), &mut report);
@@ -104,7 +102,6 @@ pub fn method_names(list: &[String], field: &str) -> (Names<Method>, Vec<Finding
 }
 
 /// The same for a list of request headers.
-#[must_use]
 pub fn request_header_names(list: &[String], field: &str) -> (Names<HeaderName>, Vec<Finding>) {
     let mut report = Report::default();
     let names = headers::request(list, false, &Field::root(field), &mut report);
@@ -112,7 +109,6 @@ pub fn request_header_names(list: &[String], field: &str) -> (Names<HeaderName>,
 }
 
 /// The same for a number of seconds that preflights may be remembered.
-#[must_use]
 pub fn max_age(seconds: i64, field: &str) -> (Option<u32>, Vec<Finding>) {
     let mut report = Report::default();
     let valid = cors::check_max_age(Some(seconds), &Field::root(field), &mut report);
@@ -120,13 +116,11 @@ pub fn max_age(seconds: i64, field: &str) -> (Option<u32>, Vec<Finding>) {
 }
 
 /// Returns the origins that an author probably meant by a text which is none; none where no guess is an origin.
-#[must_use]
 pub fn meant_origins(written: &str, knowledge: &dyn Knowledge) -> Vec<String> {
     meant::by(written, knowledge)
 }
 
 /// Checks a draft, and says all there is to say about it at once.
-#[must_use]
 pub fn validate(draft: &Draft, knowledge: &dyn Knowledge) -> Validated {
     let mut report = Report::default();
     let policy = policy(draft, knowledge, &mut report);
@@ -138,7 +132,6 @@ pub fn validate(draft: &Draft, knowledge: &dyn Knowledge) -> Validated {
 ///
 /// Only a draft whose name the wire cannot carry, or none of whose hosts can be read, is refused all the same: without its hosts
 /// it would be a policy for every host.
-#[must_use]
 pub fn validate_accepted(draft: &Draft, knowledge: &dyn Knowledge) -> Validated {
     let mut report = Report::default();
     let policy = policy(draft, knowledge, &mut report);

@@ -61,13 +61,11 @@ pub enum Refusal {
 
 impl<'c> Verdict<'c> {
     /// Returns the policy that decides, as `namespace/name`.
-    #[must_use]
     pub fn policy(&self) -> &'c PolicyId {
         &self.rule_set.settings.id
     }
 
     /// Returns the path of the rule that decides; `None` for the policy's own `cors`.
-    #[must_use]
     pub fn path(&self) -> Option<&'c PathMatch> {
         self.rule_set.path.as_ref()
     }
@@ -77,7 +75,6 @@ impl<'c> Verdict<'c> {
 
 impl RequestKind {
     /// A word for metrics and logs.
-    #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
             Self::Preflight => "preflight",
@@ -90,7 +87,6 @@ impl RequestKind {
 
 impl Outcome {
     /// A word for metrics and logs.
-    #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
             Self::Allowed => "allowed",
@@ -102,7 +98,6 @@ impl Outcome {
     }
 
     /// Returns the reason of a refused or rejected request.
-    #[must_use]
     pub const fn refusal(self) -> Option<Refusal> {
         match self {
             Self::Refused(refusal) | Self::Rejected(refusal) => Some(refusal),
@@ -126,7 +121,6 @@ impl Refusal {
     ];
 
     /// A word for metrics and logs.
-    #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
             Self::Origin => "origin",

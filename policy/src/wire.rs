@@ -73,7 +73,6 @@ struct EnvelopeJson<'e> {
 }
 
 /// Writes the compiled form.
-#[must_use]
 pub fn encode(compiled: &Compiled) -> String {
     to_json(&CompiledV1::of(compiled))
 }
@@ -89,7 +88,6 @@ pub struct Encoded {
 
 /// Writes the compiled form of policies, as [`encode`] does of what [`compile_for`](crate::compile_for) makes of them, without
 /// the look-up tables in between.
-#[must_use]
 pub fn encode_for(policies: &[(&Policy, &[Workload])]) -> Encoded {
     let policies = arrange(policies);
     let text = to_json(&CompiledV1::of_arranged(&policies));
@@ -113,7 +111,6 @@ pub fn decode(compiled: &str) -> Result<Compiled, DecodeError> {
 
 /// The first 53 bits of a digest, as many as every reader of a gauge can hold; 0 for what is no digest. So a filter says which
 /// configuration it runs.
-#[must_use]
 pub fn gauge_of(digest: &str) -> u64 {
     const HEX_DIGITS: usize = 14;
     let hex = digest.strip_prefix("sha256:").and_then(|hex| hex.get(..HEX_DIGITS));
@@ -124,13 +121,11 @@ pub fn gauge_of(digest: &str) -> u64 {
 
 impl Envelope {
     /// Writes the envelope.
-    #[must_use]
     pub fn encode(&self) -> String {
         to_json(&self.json())
     }
 
     /// Writes the envelope into a larger document.
-    #[must_use]
     pub fn to_value(&self) -> serde_json::Value {
         serde_json::to_value(self.json()).unwrap_or_default()
     }

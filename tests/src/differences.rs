@@ -13,7 +13,6 @@ const SETS: [&str; 3] = [
 ];
 
 /// Everything that is wrong with `answer`, one sentence each; empty: nothing.
-#[must_use]
 pub fn differences(case: &Case, answer: &Answer) -> Vec<String> {
     let mut wrong = Vec::new();
     status(&case.expect, answer, &mut wrong);
@@ -29,7 +28,6 @@ pub fn differences(case: &Case, answer: &Answer) -> Vec<String> {
 }
 
 /// The sentences about one case, with what it takes to understand them.
-#[must_use]
 pub fn report(case: &Case, answer: &Answer, wrong: &[String]) -> String {
     let mut text = format!("{}\n  why: {}\n", case.id(), case.why);
     for sentence in wrong {

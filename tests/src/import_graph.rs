@@ -42,7 +42,6 @@ impl ImportGraph {
     }
 
     /// The shortest cycle, as `a -> b (file) -> a (file)`; none where the modules are in an order.
-    #[must_use]
     pub fn cycle(&self) -> Option<String> {
         self.imports.keys().filter_map(|module| self.way_back(module)).min_by_key(Vec::len).map(
             |modules| {

@@ -13,7 +13,6 @@ use corsward_test_harness::answer::{Answer, Explanation};
 use corsward_test_harness::case::{self, Case};
 
 /// Answers a case as a proxy with this configuration would.
-#[must_use]
 pub fn answer(compiled: &Compiled, case: &Case) -> Answer {
     let decision = corsward_policy::decide(compiled, &Asked(&case.request));
     let mut answer = match &decision.action {

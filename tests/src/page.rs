@@ -209,7 +209,6 @@ fn headers(lines: &[&str]) -> Result<Vec<(String, String)>> {
 
 impl Exchange {
     /// Everything in which an answer is not the one that the page shows; empty: nothing.
-    #[must_use]
     pub fn differences(&self, answer: &Answer) -> Vec<String> {
         let mut differences = Vec::new();
         if answer.status != self.status {

@@ -41,7 +41,6 @@ pub struct Measure {
 
 impl Measure {
     /// Measures the prose of a Markdown page.
-    #[must_use]
     pub fn of_page(markdown: &str) -> Self {
         let mut measure = Self::default();
         for sentence in sentences(markdown) {
@@ -51,7 +50,6 @@ impl Measure {
     }
 
     /// Measures the doc comments of a Rust file.
-    #[must_use]
     pub fn of_doc_comments(code: &str) -> Self {
         let comment = |line: &str| {
             let line = line.trim_start();
@@ -70,13 +68,11 @@ impl Measure {
     }
 
     /// Indefinite pronouns in 1 000 words.
-    #[must_use]
     pub fn pronouns_per_mille(&self) -> f64 {
         ratio(self.pronouns.len(), self.words) * 1000.0
     }
 
     /// Openings with a question word in 100 sentences.
-    #[must_use]
     pub fn openings_per_cent(&self) -> f64 {
         ratio(self.openings.len(), self.sentences) * 100.0
     }

@@ -44,7 +44,6 @@ impl Suite {
     }
 
     /// The suites in groups that fit into one proxy each: the sociable ones together, the others alone.
-    #[must_use]
     pub fn groups(suites: &[Self]) -> Vec<Vec<&Self>> {
         let (alone, together): (Vec<&Self>, Vec<&Self>) =
             suites.iter().partition(|suite| suite.alone);
@@ -64,7 +63,6 @@ pub fn skips(machine: &str) -> Result<BTreeMap<String, String>> {
 }
 
 /// The folder of the tests.
-#[must_use]
 pub fn folder() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }

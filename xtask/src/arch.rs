@@ -33,7 +33,6 @@ impl Arch {
     }
 
     /// Its name in the names of files.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Amd64 => "amd64",
@@ -42,7 +41,6 @@ impl Arch {
     }
 
     /// Its name in the targets of compilers.
-    #[must_use]
     pub fn of_target(self) -> &'static str {
         match self {
             Self::Amd64 => "x86_64",

@@ -180,7 +180,6 @@ enum Command {
 }
 
 /// Runs the subcommand that the command line names.
-#[must_use]
 pub fn run() -> ExitCode {
     match Cli::parse().command.run() {
         Ok(()) => ExitCode::SUCCESS,

@@ -140,13 +140,11 @@ impl Envoy {
     }
 
     /// Its admin interface.
-    #[must_use]
     pub fn admin(&self) -> &Admin {
         &self.admin
     }
 
     /// The address of its admin interface.
-    #[must_use]
     pub fn admin_addr(&self) -> SocketAddr {
         self.admin.address()
     }
@@ -179,13 +177,11 @@ impl Envoy {
     }
 
     /// Its process id.
-    #[must_use]
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
 
     /// The path of its log.
-    #[must_use]
     pub fn log_path(&self) -> &Path {
         &self.log
     }

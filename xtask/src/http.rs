@@ -18,7 +18,6 @@ pub struct Client {
 
 impl Client {
     /// A client of the server at `address`; nothing is asked yet.
-    #[must_use]
     pub fn new(address: SocketAddr) -> Self {
         let agent = Agent::config_builder()
             .timeout_global(Some(Duration::from_secs(30)))
@@ -29,7 +28,6 @@ impl Client {
     }
 
     /// The server's address.
-    #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }

@@ -62,14 +62,12 @@ pub struct ApiServerPlan {
 
 impl ApiServerPlan {
     /// With this flag of `kube-apiserver`.
-    #[must_use]
     pub fn flag(mut self, flag: &str) -> Self {
         self.flags.push(flag.into());
         self
     }
 
     /// Puts its folder below this one, for callers that never drop it.
-    #[must_use]
     pub fn below(mut self, folder: &Path) -> Self {
         self.below = Some(folder.into());
         self
@@ -118,7 +116,6 @@ impl ApiServerPlan {
 
 impl ApiServer {
     /// One that has yet to start.
-    #[must_use]
     pub fn plan() -> ApiServerPlan {
         ApiServerPlan::default()
     }
@@ -133,37 +130,31 @@ impl ApiServer {
     }
 
     /// Its address.
-    #[must_use]
     pub fn url(&self) -> String {
         format!("https://127.0.0.1:{}", self.port)
     }
 
     /// Its folder, which goes with it: logs, kubeconfig files, and room for what a test writes.
-    #[must_use]
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
     /// The administrator's kubeconfig.
-    #[must_use]
     pub fn kubeconfig(&self) -> PathBuf {
         self.directory.path().join("admin.kubeconfig")
     }
 
     /// Its store.
-    #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
     }
 
     /// Plain requests, as the administrator.
-    #[must_use]
     pub fn api(&self) -> &Api {
         &self.api
     }
 
     /// `kubectl`, as the administrator.
-    #[must_use]
     pub fn kubectl(&self) -> Command {
         let mut kubectl = Command::new(&self.kubectl);
         kubectl.env("KUBECONFIG", self.kubeconfig());

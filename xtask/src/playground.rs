@@ -53,7 +53,6 @@ pub fn run() -> Result<()> {
 }
 
 /// The path of the page.
-#[must_use]
 pub fn path() -> PathBuf {
     paths::root().join(PAGE)
 }

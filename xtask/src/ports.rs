@@ -18,7 +18,6 @@ const RANGE: Range<u16> = 10_000..30_000;
 /// # Panics
 ///
 /// Panics if the machine has no free port left, or the cache cannot be written.
-#[must_use]
 pub fn free() -> u16 {
     static GIVEN: Mutex<Vec<File>> = Mutex::new(Vec::new());
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -42,7 +41,6 @@ pub fn free() -> u16 {
 ///
 /// `localhost` is `::1` first for browsers, and development servers often listen there only: with
 /// one of them on the same port, a browser would never come to us.
-#[must_use]
 pub fn preferred(default: u16) -> u16 {
     let taken = |ip: IpAddr| {
         TcpListener::bind((ip, default)).is_err_and(|error| error.kind() == ErrorKind::AddrInUse)

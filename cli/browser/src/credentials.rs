@@ -18,7 +18,6 @@ pub enum CredentialsMode {
 
 impl CredentialsMode {
     /// Reads the standard's own words.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Some(match text {
             "omit" => Self::Omit,

@@ -4,7 +4,6 @@
 pub type HeaderLine = (String, Vec<u8>);
 
 /// Fetch, "get" (header list): the values of all lines of that name, joined by `, `.
-#[must_use]
 pub fn combined(lines: &[HeaderLine], name: &str) -> Option<Vec<u8>> {
     let values: Vec<&[u8]> = values(lines, name).collect();
     (!values.is_empty()).then(|| values.join(&b", "[..]))
@@ -46,14 +45,12 @@ pub fn list_values(lines: &[HeaderLine], name: &str) -> Result<Vec<Vec<u8>>, Not
 }
 
 /// RFC 9110 section 5.6.2.
-#[must_use]
 pub fn is_token(bytes: &[u8]) -> bool {
     let is_tchar = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
     !bytes.is_empty() && bytes.iter().all(is_tchar)
 }
 
 /// Fetch, "HTTP whitespace bytes" at both ends, removed.
-#[must_use]
 pub fn normalized(value: &[u8]) -> &[u8] {
     let is_space = |byte: &u8| matches!(byte, b'\n' | b'\r' | b'\t' | b' ');
     let mut rest = value;

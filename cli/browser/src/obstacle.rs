@@ -48,7 +48,6 @@ impl fmt::Display for Obstacle {
 }
 
 /// Finds the rules other than CORS that a URL and a page's origin show.
-#[must_use]
 pub fn obstacles(page: &PageRequest) -> Vec<Obstacle> {
     let mut found = Vec::new();
     let local = local_host(&page.url);

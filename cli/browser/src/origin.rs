@@ -17,13 +17,11 @@ const OPAQUE: [&str; 7] =
 
 impl PageOrigin {
     /// The origin of a sandboxed frame, or of a file: `null`.
-    #[must_use]
     pub fn opaque() -> Self {
         Self("null".to_owned())
     }
 
     /// The origin of a page at `url`.
-    #[must_use]
     pub fn of(url: &Url) -> Self {
         let origin = url.origin();
         if origin.is_tuple() {
@@ -39,19 +37,16 @@ impl PageOrigin {
     }
 
     /// Is it `null`?
-    #[must_use]
     pub fn is_opaque(&self) -> bool {
         self.0 == "null"
     }
 
     /// Does a URL have that origin? An opaque one is that of no URL.
-    #[must_use]
     pub fn is_of(&self, url: &Url) -> bool {
         !self.is_opaque() && *self == Self::of(url)
     }
 
     /// Its text on the wire.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }

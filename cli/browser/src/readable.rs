@@ -25,7 +25,6 @@ pub struct Readable {
 }
 
 /// Fetch, "CORS filtered response".
-#[must_use]
 pub fn readable_headers(request: &CorsRequest, lines: &[HeaderLine]) -> Readable {
     // Main fetch, step 14: a list that is none exposes nothing.
     let exposed = list_values(lines, "access-control-expose-headers").unwrap_or_default();

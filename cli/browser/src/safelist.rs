@@ -65,7 +65,6 @@ impl fmt::Display for Unsafe {
 }
 
 /// Fetch, "CORS-safelisted method".
-#[must_use]
 pub fn is_safelisted_method(method: &[u8]) -> bool {
     matches!(method, b"GET" | b"HEAD" | b"POST")
 }
@@ -110,7 +109,6 @@ pub fn check_header(name: &str, value: &[u8]) -> Result<(), Unsafe> {
 }
 
 /// Fetch, "CORS-unsafe request-header names": the names in lower case, sorted, each once, with the cause.
-#[must_use]
 pub fn unsafe_names(lines: &[HeaderLine]) -> Vec<(String, Unsafe)> {
     let mut names: Vec<(String, Unsafe)> = Vec::new();
     let mut safelisted: Vec<&str> = Vec::new();
@@ -161,7 +159,6 @@ fn is_no_language_byte(byte: u8) -> bool {
 }
 
 /// MIME Sniffing, "parse a MIME type", its essence.
-#[must_use]
 pub fn mime_essence(value: &[u8]) -> Option<String> {
     let value = normalized(value);
     let mut halves = value.splitn(2, |&byte| byte == b'/');

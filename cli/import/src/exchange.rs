@@ -45,13 +45,11 @@ pub(crate) trait System {
 
 impl Exchange {
     /// The value of a header.
-    #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(present, _)| present == name).map(|(_, value)| value.as_str())
     }
 
     /// Whether it is a CORS-preflight request (Fetch standard, "HTTP requests").
-    #[must_use]
     pub fn is_preflight(&self) -> bool {
         self.method == "OPTIONS"
             && self.header("origin").is_some()
@@ -73,7 +71,6 @@ impl Response {
     }
 
     /// The values of a header, combined.
-    #[must_use]
     pub fn header(&self, name: &str) -> Option<Vec<u8>> {
         combined(&self.headers, name)
     }

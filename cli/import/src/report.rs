@@ -116,7 +116,6 @@ fn case(settings: &Settings, proxy: &Proxy, probe: &Probe) -> Case {
 }
 
 /// The differences between two answers to a request.
-#[must_use]
 pub fn differences(exchange: &Exchange, old: &Answer, new: &Answer) -> Vec<Difference> {
     judge(exchange, old).differences(&judge(exchange, new), exchange.is_preflight())
 }
@@ -147,7 +146,6 @@ fn witness(exchange: &Exchange, has_host: bool) -> Vec<String> {
 
 impl Report {
     /// The report as Markdown.
-    #[must_use]
     pub fn markdown(&self) -> String {
         markdown::write(self)
     }

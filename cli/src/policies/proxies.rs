@@ -109,19 +109,16 @@ impl ProxyTarget {
     }
 
     /// Its namespace.
-    #[must_use]
     pub fn namespace(&self) -> &str {
         &self.namespace
     }
 
     /// Is it every workload that no other target names?
-    #[must_use]
     pub fn is_namespace(&self) -> bool {
         self.kind == Kind::Namespace
     }
 
     /// Its object as policies name it, such as `Service/api:http`.
-    #[must_use]
     pub fn object(&self) -> String {
         let port = |section: &Option<String>| {
             section.as_ref().map(|section| format!(":{section}")).unwrap_or_default()
@@ -212,7 +209,6 @@ impl<'de> Deserialize<'de> for ProxyTarget {
 
 impl ProxySet {
     /// Those that are of both; `None`: there can be none. Two Services that no file shows may share a pod.
-    #[must_use]
     pub fn meet(&self, other: &Self) -> Option<Self> {
         let are_apart = self.labels.iter().any(|(name, value)| {
             let differs = |(theirs, it): &(String, String)| theirs == name && it != value;
@@ -231,31 +227,26 @@ impl ProxySet {
     }
 
     /// The workloads of a namespace that have no label of their own.
-    #[must_use]
     pub fn of_namespace(name: &str) -> Self {
         Self { namespace: name.to_owned(), ..Self::default() }
     }
 
     /// Their namespace.
-    #[must_use]
     pub fn namespace(&self) -> &str {
         &self.namespace
     }
 
     /// Is it for the proxies of a Gateway? Each has its own.
-    #[must_use]
     pub fn is_gateway(&self) -> bool {
         self.gateway.is_some()
     }
 
     /// Has each of them that label?
-    #[must_use]
     pub fn has_label(&self, name: &str, value: &str) -> bool {
         self.labels.iter().any(|(own, it)| own == name && it == value)
     }
 
     /// The port that requests come to.
-    #[must_use]
     pub fn port(&self) -> Option<u16> {
         self.port
     }
@@ -278,14 +269,12 @@ impl ProxySet {
 
 impl Policies {
     /// The targets that policies declare.
-    #[must_use]
     pub fn targets(&self) -> BTreeSet<ProxyTarget> {
         let accepted = self.accepted();
         accepted.flat_map(|(id, it)| ProxyTarget::declared(&id.namespace, &it.target)).collect()
     }
 
     /// The proxies of a target; `None`: no file shows its object or its section, and no policy names it.
-    #[must_use]
     pub fn proxy_set(&self, target: &ProxyTarget) -> Option<ProxySet> {
         let ProxyTarget { namespace, kind } = target;
         let key = |name: &String| Key { namespace: namespace.clone(), name: name.clone() };
@@ -318,7 +307,6 @@ impl Policies {
     }
 
     /// Does a file show the object of a target, as far as it decides which proxies that is?
-    #[must_use]
     pub fn shows(&self, target: &ProxyTarget) -> bool {
         let ProxyTarget { namespace, kind } = target;
         let object = match kind {
@@ -330,7 +318,6 @@ impl Policies {
     }
 
     /// The policies that proxies get, those with the mode `Off` among them, by name.
-    #[must_use]
     pub fn of_proxies(&self, set: &ProxySet) -> Vec<(Arc<Policy>, JsonText)> {
         let in_force = self.cluster.planned(&set.namespace).filter_map(|planned| {
             let in_force = planned.in_force.as_ref()?;
@@ -341,7 +328,6 @@ impl Policies {
     }
 
     /// Is no policy of that namespace in force, by a switch?
-    #[must_use]
     pub fn is_off(&self, namespace: &str) -> bool {
         self.cluster.off(Some(namespace)).is_some()
     }

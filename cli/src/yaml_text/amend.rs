@@ -11,7 +11,6 @@ use super::{Content, Field, LISTS, Node, Step, objects};
 
 /// The text with an edit of its object that is `at` in order. `None`: the edit cannot be made in the text, or would change anything but its
 /// field.
-#[must_use]
 pub fn amended(text: &str, at: usize, edit: &Edit) -> Option<String> {
     let lines = text.replace("\r\n", "\n");
     // A text whose lines end in different ways stays as it is.
@@ -34,7 +33,6 @@ fn amended_lines(text: &str, at: usize, edit: &Edit) -> Option<String> {
 
 /// The text with quotes around the plain text of a field, which a reader of YAML 1.1 takes for a truth value or a number. `None`: it is no
 /// plain text, or would change.
-#[must_use]
 pub fn quoted(text: &str, at: usize, field: &str) -> Option<String> {
     let objects = objects(text)?;
     let place = Place::of(text, objects.get(at)?, field)?;

@@ -73,7 +73,6 @@ impl Plugin {
     }
 
     /// Returns the state for one request and its response, answered by the configuration in force.
-    #[must_use]
     pub fn exchange(&self) -> Exchange {
         Exchange::new(Arc::clone(&self.running))
     }

@@ -15,25 +15,21 @@ pub struct JsonText(Arc<RawValue>);
 
 impl JsonText {
     /// Keeps what `value` serializes to, whose fields are in the order of their names.
-    #[must_use]
     pub fn of(value: &impl Serialize) -> Self {
         serde_json::value::to_raw_value(value).map_or_else(|_| Self::default(), Self::from)
     }
 
     /// The value as a type; nothing where it does not fit.
-    #[must_use]
     pub fn read<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_str(self.0.get()).ok()
     }
 
     /// The length of its text in bytes.
-    #[must_use]
     pub fn text_len(&self) -> usize {
         self.0.get().len()
     }
 
     /// The value.
-    #[must_use]
     pub fn value(&self) -> Value {
         // It was a value before it was a text.
         serde_json::from_str(self.0.get()).unwrap_or_default()

@@ -26,13 +26,11 @@ pub const GUARDRAIL_KIND: &str = "ClusterCorsPolicy";
 pub const ORIGIN_SET_KIND: &str = "OriginSet";
 
 /// The definitions of every resource for an API server, by the names of their kinds.
-#[must_use]
 pub fn definitions() -> [CustomResourceDefinition; 3] {
     [v1alpha1::ClusterCorsPolicy::crd(), v1alpha1::CorsPolicy::crd(), v1alpha1::OriginSet::crd()]
 }
 
 /// The schema of the `spec` of that kind, a policy's for an unknown one.
-#[must_use]
 pub fn spec_schema(kind: &str) -> &'static JSONSchemaProps {
     static POLICY: LazyLock<JSONSchemaProps> =
         LazyLock::new(|| schema(v1alpha1::CorsPolicy::crd()));

@@ -59,7 +59,6 @@ impl AdminState {
     }
 
     /// Has everything been read?
-    #[must_use]
     pub fn ready(&self) -> watch::Receiver<bool> {
         self.ready.subscribe()
     }

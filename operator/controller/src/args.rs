@@ -291,7 +291,6 @@ fn http_url(text: &str) -> Result<Uri, String> {
 
 impl RunArgs {
     /// The filter's module for Envoys that read a resource.
-    #[must_use]
     pub fn envoy_module(&self) -> EnvoyModule {
         EnvoyModule::at(self.filter.into(), self.module.as_deref())
     }

@@ -87,7 +87,6 @@ pub enum RenewalReason {
 
 impl Names {
     /// The names of a Service, and the further names of the webhook.
-    #[must_use]
     pub fn of(service: &str, namespace: &str, others: &[String]) -> Self {
         let mut names = vec![format!("{service}.{namespace}.svc")];
         names.extend(others.iter().cloned());

@@ -58,7 +58,6 @@ pub struct SourceEnded;
 
 impl Executor {
     /// An executor for a controller of the objects in `index`.
-    #[must_use]
     pub fn new(index: Index, deps: ExecutorDeps) -> Self {
         let (capabilities, memory) = (deps.publisher.capabilities(), deps.last_good.memory());
         let controller = Controller::new(index, capabilities, memory);
@@ -108,7 +107,6 @@ impl Executor {
     }
 
     /// Everything there is to say.
-    #[must_use]
     pub fn report(&self) -> Report {
         self.controller.report()
     }

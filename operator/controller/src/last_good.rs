@@ -64,7 +64,6 @@ impl LastGood for UnboundedSender<StatusWrite> {
 
 impl StateFile {
     /// The state file at `path`.
-    #[must_use]
     pub fn new(path: PathBuf) -> Self {
         Self { path, is_lost: false, unsaved: None }
     }

@@ -76,7 +76,6 @@ struct ElectionLoop {
 
 /// Contends for the Lease from the moment at which this replica is `ready` to write, until [released](LeaderElector::release). The
 /// controller and every receiver of [`LeaderElector::leading`] get each change.
-#[must_use]
 pub fn start_election(
     client: Client,
     options: LeaseOptions,
@@ -165,7 +164,6 @@ async fn tell(mut leading: watch::Receiver<bool>, events: mpsc::Sender<Vec<Event
 
 impl LeaseOptions {
     /// The usual times, which are those of Kubernetes' own components.
-    #[must_use]
     pub fn new(namespace: String, lease: String, identity: String) -> Self {
         Self {
             namespace,

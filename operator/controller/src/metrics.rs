@@ -190,7 +190,6 @@ impl Metrics {
     }
 
     /// All of it, as Prometheus reads it.
-    #[must_use]
     pub fn encode(&self) -> String {
         let since = self.last_good_since.lock().unwrap_or_else(PoisonError::into_inner);
         let age = since.map_or(0, |since| since.elapsed().as_secs());

@@ -70,7 +70,6 @@ fn runtime() -> io::Result<Runtime> {
 }
 
 /// With which code to end after `error`: 1 where what ran came to an end by itself, 2 where it could not start.
-#[must_use]
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     if error.is::<SourceEnded>() || error.is::<TaskEnded>() { 1 } else { 2 }
 }

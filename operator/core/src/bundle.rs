@@ -77,13 +77,11 @@ pub struct PublishStatus {
 
 impl BundleKey {
     /// These proxies of a namespace.
-    #[must_use]
     pub fn new(namespace: &str, proxies: TargetProxies) -> Self {
         Self::Of { namespace: namespace.to_owned(), proxies }
     }
 
     /// The name of the object that holds it: `corsward` for a whole namespace, else with a suffix for the set of proxies.
-    #[must_use]
     pub fn object_name(&self) -> String {
         match self.proxies() {
             None => BUNDLE_NAME.to_owned(),
@@ -100,7 +98,6 @@ impl BundleKey {
     }
 
     /// The namespace of its proxies; none for all proxies of one place.
-    #[must_use]
     pub fn namespace(&self) -> Option<&str> {
         match self {
             Self::All => None,
@@ -109,7 +106,6 @@ impl BundleKey {
     }
 
     /// The proxies of that namespace.
-    #[must_use]
     pub fn proxies(&self) -> Option<&TargetProxies> {
         match self {
             Self::All => None,
@@ -131,7 +127,6 @@ impl fmt::Display for BundleKey {
 
 impl Bundle {
     /// The bundle that holds `compiled`.
-    #[must_use]
     pub fn new(key: BundleKey, compiled: String) -> Self {
         Self { key, digest: digest(&compiled).into(), compiled: compiled.into() }
     }
@@ -149,7 +144,6 @@ fn short(text: &str) -> String {
 }
 
 /// The SHA-256 of `bytes`, in hexadecimal digits.
-#[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     let digits = |byte: u8| [byte >> 4, byte & 0xf];
     let digits = Sha256::digest(bytes).into_iter().flat_map(digits);
@@ -158,7 +152,6 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// The reason why the bundle of these policies must not be published: its size, or that a filter would refuse it. Each policy is with its
 /// compiled length alone.
-#[must_use]
 pub fn hold(
     bundle: &Bundle,
     refusal: Option<&DecodeError>,

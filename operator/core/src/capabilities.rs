@@ -86,7 +86,6 @@ pub enum Memory {
 
 impl Reach {
     /// The same proxies, where the pods that run them are not known.
-    #[must_use]
     pub const fn unseen(self) -> Self {
         match self {
             Self::One => Self::One,
@@ -95,7 +94,6 @@ impl Reach {
     }
 
     /// The pods of its proxies, if they are known.
-    #[must_use]
     pub fn pods(self) -> Option<ProxyPods> {
         self.served()?.pods
     }

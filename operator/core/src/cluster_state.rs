@@ -285,7 +285,6 @@ impl ClusterState {
 
 impl Namespace {
     /// The finding about a mode without a meaning.
-    #[must_use]
     pub fn unknown_mode(&self) -> Option<Finding> {
         let NamespaceMode::Unknown(word) = &self.mode else { return None };
         let reason = PlacementReason::UnknownNamespaceMode(word.clone());
@@ -297,7 +296,6 @@ impl Namespace {
 
 impl NamespaceMode {
     /// The meaning of the annotation's value.
-    #[must_use]
     pub fn of(annotation: Option<String>) -> Self {
         match annotation {
             None => Self::Unset,
@@ -311,7 +309,6 @@ impl NamespaceMode {
 
 impl Change {
     /// The namespaces that the change may matter to, where `known` is what was there before; `None`: all of them.
-    #[must_use]
     pub fn namespaces(&self, known: &ClusterState) -> Option<BTreeSet<String>> {
         match self {
             Self::Namespace(delta) => delta.key().map(|name| [name.clone()].into()),
@@ -349,7 +346,6 @@ impl Key {
 
 impl Pod {
     /// Has it a proxy of Istio's?
-    #[must_use]
     pub fn has_proxy(&self) -> bool {
         self.proxy != PodProxy::None
     }
@@ -378,7 +374,6 @@ impl Inbound {
 
 impl NativeCors {
     /// Does it say nothing?
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.services.is_empty() && self.gateways.is_empty()
     }
@@ -408,7 +403,6 @@ impl NativeCors {
 
 impl<K, T> Delta<K, T> {
     /// The one object it is about.
-    #[must_use]
     pub fn key(&self) -> Option<&K> {
         match self {
             Self::Apply(key, _) | Self::Delete(key) => Some(key),

@@ -71,7 +71,6 @@ struct Updated {
 impl Controller {
     /// A controller of the objects in `index`, with a publisher of these capabilities and a memory of this kind. The index has the reach of
     /// the publisher.
-    #[must_use]
     pub fn new(index: Index, publisher: Capabilities, memory: Memory) -> Self {
         debug_assert_eq!(index.reach(), publisher.reach, "one reach for both");
         debug_assert!(
@@ -127,13 +126,11 @@ impl Controller {
     }
 
     /// Have the source and the publisher said all they have?
-    #[must_use]
     pub fn is_synced(&self) -> bool {
         self.synced && self.publisher_synced
     }
 
     /// Everything there is to say.
-    #[must_use]
     pub fn report(&self) -> Report {
         Report::of(&self.index, &self.plan, self.statuses.values().flatten())
     }

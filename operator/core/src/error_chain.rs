@@ -4,7 +4,6 @@ use std::error::Error;
 
 /// The words of an error and of each cause that adds some. The words of an error of a client name its layer alone, and leave the reason to
 /// its causes.
-#[must_use]
 pub fn in_one_line(error: &dyn Error) -> String {
     let mut sentence = error.to_string();
     let mut cause = error.source();

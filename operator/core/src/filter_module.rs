@@ -56,13 +56,11 @@ pub fn path(text: &str) -> Result<&str, InvalidModule> {
 }
 
 /// Is it a SHA-256 digest, in hexadecimal as we and registries write it?
-#[must_use]
 pub fn is_digest(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// The short digest in names and labels.
-#[must_use]
 pub fn short(sha256: &str) -> &str {
     sha256.get(..SHORT_DIGEST_LEN).unwrap_or(sha256)
 }

@@ -62,7 +62,6 @@ pub struct GuardrailState {
 ///
 /// Limits concern sharing: `trustedOrigins` may be any, because nothing is shared with them. They hold for every mode: `Active`,
 /// `DryRun` and `Off`.
-#[must_use]
 pub fn check(policy: &Policy, guardrails: &[Guardrail]) -> Vec<Finding> {
     let mut findings: Vec<Finding> =
         guardrails.iter().flat_map(|guardrail| guardrail.check(policy)).collect();
@@ -106,7 +105,6 @@ impl GuardrailStates {
     }
 
     /// Every `ClusterCorsPolicy`.
-    #[must_use]
     pub fn all(&self) -> &BTreeMap<String, GuardrailState> {
         &self.0
     }
@@ -129,7 +127,6 @@ fn recorded(
 
 impl Guardrail {
     /// The guardrail of that name, and what there is to say about its spec. `None`: a finding refuses it.
-    #[must_use]
     pub fn parse(
         name: &str,
         spec: &Value,
@@ -225,13 +222,11 @@ impl Guardrail {
     }
 
     /// The name of its `ClusterCorsPolicy`.
-    #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// Does it bound the policies of that namespace, which has those labels?
-    #[must_use]
     pub fn selects(&self, namespace: &str, labels: &Labels) -> bool {
         let Some(NamespaceSelector { match_labels, match_expressions }) = &self.selector else {
             return true;

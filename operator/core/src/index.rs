@@ -65,7 +65,6 @@ pub enum Scope {
 
 impl Index {
     /// An empty index that asks `knowledge` about what the core cannot know.
-    #[must_use]
     pub fn new(knowledge: Arc<dyn Knowledge + Send + Sync>, reach: Reach) -> Self {
         Self {
             knowledge,
@@ -387,7 +386,6 @@ impl Index {
     }
 
     /// The validation of an object as if it existed now.
-    #[must_use]
     pub fn validate(&self, object: &CheckedObject) -> Vec<Finding> {
         match object {
             CheckedObject::CorsPolicy(object) => {
@@ -453,7 +451,6 @@ impl Index {
     }
 
     /// Every policy, by namespace and name.
-    #[must_use]
     pub fn entries(&self) -> &BTreeMap<PolicyId, Box<Entry>> {
         &self.entries
     }
@@ -468,13 +465,11 @@ impl Index {
     }
 
     /// The state of the cluster.
-    #[must_use]
     pub fn cluster_state(&self) -> &ClusterState {
         &self.cluster_state
     }
 
     /// The place in which policies apply.
-    #[must_use]
     pub fn reach(&self) -> Reach {
         self.reach
     }
@@ -496,13 +491,11 @@ impl Index {
     }
 
     /// The origin sets.
-    #[must_use]
     pub fn origin_sets(&self) -> &OriginSets {
         &self.origin_sets
     }
 
     /// The guardrails.
-    #[must_use]
     pub fn guardrails(&self) -> &GuardrailStates {
         &self.guardrails
     }
@@ -521,7 +514,6 @@ impl Index {
     }
 
     /// Everything wrong outside of policies.
-    #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
@@ -537,7 +529,6 @@ impl fmt::Debug for Index {
 
 impl Scope {
     /// The namespace it is; none for one place.
-    #[must_use]
     pub fn namespace(&self) -> Option<&str> {
         match self {
             Self::All => None,

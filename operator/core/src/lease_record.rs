@@ -21,19 +21,16 @@ pub struct LeaseRecord {
 
 impl LeaseRecord {
     /// For how long the Lease has not changed.
-    #[must_use]
     pub fn silent(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.since)
     }
 
     /// The remaining wait.
-    #[must_use]
     pub fn rest(&self, now: Instant) -> Duration {
         self.lasts.saturating_sub(self.silent(now))
     }
 
     /// The time of the takeover, by a clock that shows `clock` now; whole seconds.
-    #[must_use]
     pub fn until(&self, now: Instant, clock: Timestamp) -> Timestamp {
         let rest = i64::try_from(self.rest(now).as_secs()).unwrap_or(i64::MAX);
         Timestamp::from_second(clock.as_second().saturating_add(rest)).unwrap_or(Timestamp::MAX)

@@ -87,7 +87,6 @@ impl From<JsonText> for Text {
 
 impl Object {
     /// The policy of a document in a file.
-    #[must_use]
     pub fn of_manifest(manifest: Manifest, file: &str) -> Self {
         let Manifest { kind: _, namespace, name, spec, findings, spelling } = manifest;
         let spec = spec.as_ref().map(JsonText::of);
@@ -97,7 +96,6 @@ impl Object {
     }
 
     /// The spec as written, where it could be read.
-    #[must_use]
     pub fn spec(&self) -> Option<&JsonText> {
         self.text.spec.as_ref()
     }
@@ -111,19 +109,16 @@ impl Object {
     }
 
     /// Its identity, where names are used again.
-    #[must_use]
     pub fn uid(&self) -> Option<&str> {
         self.record.as_ref().map(|record| record.uid.as_str())
     }
 
     /// Its creation in seconds of the Unix epoch, if that is known.
-    #[must_use]
     pub fn created(&self) -> Option<i64> {
         self.record.as_ref().and_then(|record| record.created)
     }
 
     /// The generation and the spec that its status says are in force, or would be but for a guardrail.
-    #[must_use]
     pub fn recorded(&self) -> Option<(i64, JsonText)> {
         let Revisions { in_force, suspended } = self.record.as_ref()?.status.read()?;
         let Revision { generation, spec } = in_force.or(suspended)?;

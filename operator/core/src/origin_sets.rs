@@ -58,7 +58,6 @@ struct SetRange {
 }
 
 /// The origins of a set, as written, and what there is to say about its spec. `None`: a finding refuses it.
-#[must_use]
 pub fn parse(spec: &Value, knowledge: &dyn Knowledge) -> (Option<Vec<String>>, Vec<Finding>) {
     let (mut spec, mut findings) = (spec.clone(), Vec::new());
     let repairs = shape::check(corsward_api::ORIGIN_SET_KIND, &mut spec, &mut findings);
@@ -81,7 +80,6 @@ pub fn parse(spec: &Value, knowledge: &dyn Knowledge) -> (Option<Vec<String>>, V
 }
 
 /// The names of the sets that a policy's spec uses, as far as it can be read.
-#[must_use]
 pub fn names(spec: &Value) -> BTreeSet<String> {
     let blocks = spec.get("rules").and_then(Value::as_array).into_iter().flatten();
     std::iter::once(spec)
@@ -153,13 +151,11 @@ impl OriginSets {
     }
 
     /// The origins of each set.
-    #[must_use]
     pub fn origins(&self) -> &Sets {
         &self.origins
     }
 
     /// The findings about each set.
-    #[must_use]
     pub fn validated(&self) -> &BTreeMap<Key, ValidatedObject> {
         &self.validated
     }

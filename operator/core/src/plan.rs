@@ -101,7 +101,6 @@ impl Plan {
     }
 
     /// The findings that a new or changed policy would cause for the other policies of the same proxies.
-    #[must_use]
     pub fn beside_others(&self, index: &mut Index, object: Object) -> Vec<Finding> {
         let (id, nothing) = (object.id.clone(), ScopePlan::default());
         let scope = Scope::Namespace(id.namespace.clone());
@@ -115,13 +114,11 @@ impl Plan {
     }
 
     /// Every part.
-    #[must_use]
     pub fn scopes(&self) -> &BTreeMap<Scope, ScopePlan> {
         &self.scopes
     }
 
     /// The desired state of a part.
-    #[must_use]
     pub fn scope(&self, scope: &Scope) -> Option<&ScopePlan> {
         self.scopes.get(scope)
     }
@@ -224,7 +221,6 @@ impl ScopePlan {
     }
 
     /// The bundle to publish under that key.
-    #[must_use]
     pub fn bundle(&self, key: &BundleKey) -> Option<&Arc<Bundle>> {
         let made = self.made.get(key).filter(|made| made.held.is_none());
         made.map(|made| &made.bundle)
@@ -270,7 +266,6 @@ impl ScopePlan {
 
 impl DesiredBundles {
     /// The desired state.
-    #[must_use]
     pub fn desired(&self) -> &Desired {
         &self.desired
     }

@@ -88,7 +88,6 @@ pub struct FindingReport {
 
 impl Report {
     /// The report on plans, with the state of their publication.
-    #[must_use]
     pub fn of<'s>(index: &Index, plan: &Plan, statuses: impl Iterator<Item = &'s Status>) -> Self {
         let mut files: BTreeMap<&str, Vec<FindingReport>> = BTreeMap::new();
         for problem in index.problems() {
@@ -105,7 +104,6 @@ impl Report {
     }
 
     /// And about who writes.
-    #[must_use]
     pub fn with_lease(self, holding: Option<&LeaseRecord>, now: Instant) -> Self {
         let lease = holding.map(|holding| LeaseReport {
             holder: holding.holder.clone(),
@@ -156,7 +154,6 @@ impl PolicyReport {
 
 impl FindingReport {
     /// The report of a finding.
-    #[must_use]
     pub fn of(finding: &Finding) -> Self {
         Self {
             code: finding.code(),

@@ -35,7 +35,6 @@ pub struct ResourceRef {
 
 impl ResourceKind {
     /// Its address.
-    #[must_use]
     pub fn resource(self) -> ApiResource {
         match self {
             Self::CorsPolicy => ApiResource::erase::<CorsPolicy>(&()),
@@ -49,14 +48,12 @@ impl ResourceKind {
 
 impl ResourceRef {
     /// The object of that kind and these names.
-    #[must_use]
     pub fn new(kind: ResourceKind, namespace: Option<&str>, name: &str, uid: &str) -> Self {
         let namespace = namespace.map(str::to_owned);
         Self { kind, namespace, name: name.to_owned(), uid: uid.to_owned() }
     }
 
     /// The object, as Kubernetes writes a reference.
-    #[must_use]
     pub fn object_reference(&self) -> ObjectReference {
         let Self { kind, namespace, name, uid } = self;
         ObjectReference {

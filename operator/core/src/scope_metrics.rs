@@ -55,7 +55,6 @@ impl ScopeMetrics {
 }
 
 /// A count, as gauges and statuses hold it.
-#[must_use]
 pub fn count(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -48,7 +48,6 @@ impl State {
     }
 
     /// The planned specs in force, or those that a guardrail suspends, with their files according to `index`.
-    #[must_use]
     pub fn of(index: &Index, plan: &ScopePlan) -> Self {
         let remembered = plan.policies.iter().filter_map(|(id, planned)| {
             let entry = index.entries().get(id);
@@ -70,14 +69,12 @@ impl State {
     }
 
     /// In which file each policy was.
-    #[must_use]
     pub fn owners(&self) -> BTreeMap<PolicyId, String> {
         let owner = |remembered: &Remembered| Some((remembered.id(), remembered.file.clone()?));
         self.policies.iter().filter_map(owner).collect()
     }
 
     /// The guardrails that held.
-    #[must_use]
     pub fn guardrails(&self) -> BTreeMap<String, Arc<Value>> {
         self.guardrails.clone()
     }

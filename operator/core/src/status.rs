@@ -171,7 +171,6 @@ pub(crate) enum Unpublished<'c> {
 
 impl Status {
     /// The status of a policy, as planned and in these circumstances. `entry` holds what is in force now.
-    #[must_use]
     pub(crate) fn of(entry: &Entry, planned: &Planned, inputs: StatusInputs<'_>) -> Self {
         let mut findings = planned.findings.clone();
         findings.extend(entry.validation.findings.iter().cloned());
@@ -202,7 +201,6 @@ impl Status {
     }
 
     /// The condition of that type.
-    #[must_use]
     pub fn condition(&self, kind: ConditionType) -> Option<&Condition> {
         self.conditions.iter().find(|condition| condition.kind == kind)
     }
@@ -214,7 +212,6 @@ impl Status {
     }
 
     /// Does the condition of that type hold?
-    #[must_use]
     pub fn holds(&self, kind: ConditionType) -> bool {
         self.condition(kind).is_some_and(|condition| condition.holds)
     }

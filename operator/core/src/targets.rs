@@ -69,7 +69,6 @@ pub enum TargetProxies {
 
 impl Target {
     /// The declared target of a spec.
-    #[must_use]
     pub fn of(spec: &CorsPolicySpec) -> Self {
         match (&spec.selector, spec.target_refs.as_slice()) {
             (Some(Selector { match_labels }), _) => Self::Selector(Arc::new(match_labels.clone())),

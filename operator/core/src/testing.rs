@@ -23,20 +23,17 @@ pub static REFUSED: LazyLock<Value> =
     LazyLock::new(|| json!({"cors": {"allowOrigins": ["https://a.example/"]}}));
 
 /// A policy of the namespace `shop`.
-#[must_use]
 pub fn id(name: &str) -> PolicyId {
     PolicyId { namespace: "shop".into(), name: name.into() }
 }
 
 /// A policy as read from a file.
-#[must_use]
 pub fn object(name: &str, spec: &Value) -> Object {
     let text = JsonText::of(spec).into();
     Object { id: id(name), place: Some("a.yaml".into()), generation: None, text, record: None }
 }
 
 /// A policy whose file is half written.
-#[must_use]
 pub fn unreadable(name: &str) -> Object {
     let finding = Finding::new("", SourceReason::NotYaml("half written".into()));
     let text = Text { findings: vec![finding], ..Text::default() };

@@ -98,7 +98,6 @@ pub fn dependency_findings(manifest: &mut Manifest, knowledge: &dyn Knowledge) -
 }
 
 /// Reviews an object.
-#[must_use]
 pub fn validate_object(object: &Object, context: Context<'_>) -> Validation {
     let Text { spec, findings, spelling } = &object.text;
     let findings = findings.clone();
@@ -223,7 +222,6 @@ fn validated(object: &Object, spec: &CorsPolicySpec, context: Context<'_>) -> Va
 
 impl Accepted {
     /// The limits of those guardrails that it exceeds, as findings about its author's text.
-    #[must_use]
     pub fn exceeded(&self, guardrails: &[Guardrail]) -> Vec<Finding> {
         let exceeded = guardrails::check(&self.policy, guardrails).into_iter();
         let mut exceeded: Vec<Finding> =
@@ -257,7 +255,6 @@ impl Eq for Accepted {}
 
 impl<'c> Context<'c> {
     /// The context of policies for one place, without origin sets.
-    #[must_use]
     pub fn new(knowledge: &'c dyn Knowledge) -> Self {
         static NONE: Sets = Sets::new();
         Self {

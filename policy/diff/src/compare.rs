@@ -15,7 +15,6 @@ use crate::probe::{Observed, Probe, Verdict};
 use crate::request_class::RequestClass;
 
 /// Compares the policies of one proxy with those that replace them.
-#[must_use]
 pub fn compare(old: &[&Policy], new: &[&Policy]) -> Comparison {
     compare_compiled(&compile(old), &compile(new), &Languages::default())
 }

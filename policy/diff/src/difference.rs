@@ -119,7 +119,6 @@ pub(crate) struct Merged {
 
 impl Comparison {
     /// Returns whether the sets are proved equal.
-    #[must_use]
     pub fn is_equal(&self) -> bool {
         self.differences.is_empty() && self.undecided.is_empty()
     }

@@ -169,7 +169,6 @@ impl Verdict {
     }
 
     /// Returns the verdict in words.
-    #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
             Self::NotCovered => "not covered",
@@ -195,7 +194,6 @@ impl Observed {
     }
 
     /// Decides about `probe`, with an upstream that sends no CORS headers and with one that does.
-    #[must_use]
     pub fn of(compiled: &Compiled, probe: &Probe) -> Self {
         let decision = decide(compiled, probe);
         let is_covered = !matches!(decision.action, Action::Passthrough);

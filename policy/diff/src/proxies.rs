@@ -27,7 +27,6 @@ pub struct Compared {
 
 impl ProxyComparison {
     /// Compares the policies of one proxy with those that replace them; `None` where they are the same.
-    #[must_use]
     pub fn compare(&self, old: &[&Policy], new: &[&Policy]) -> Option<Compared> {
         if old == new {
             return None;
@@ -51,7 +50,6 @@ impl ProxyComparison {
     }
 
     /// The result for all proxies.
-    #[must_use]
     pub fn result(self) -> Comparison {
         self.all.comparison
     }

@@ -166,7 +166,6 @@ fn entry<'v>(
 }
 
 /// The value of a field.
-#[must_use]
 pub fn get<'v>(object: &'v Value, field: &str) -> Option<&'v Value> {
     let mut place = object;
     let mut rest = field;

@@ -7,7 +7,6 @@ use corsward_policy::draft::{
 };
 
 /// The draft of the policy `id` with that `spec`.
-#[must_use]
 pub fn draft(
     id: &PolicyId,
     spec: &api::CorsPolicySpec,
@@ -93,7 +92,6 @@ fn rule_draft(rule: &api::PathRule) -> RuleDraft {
 }
 
 /// The name of a danger.
-#[must_use]
 pub const fn danger(word: api::Danger) -> &'static str {
     match word {
         api::Danger::AnyOriginWithCredentials => "AnyOriginWithCredentials",

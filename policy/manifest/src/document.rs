@@ -126,7 +126,6 @@ impl Kind {
     const ALL: [Self; 3] = [Self::CorsPolicy, Self::OriginSet, Self::ClusterCorsPolicy];
 
     /// Its name.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::CorsPolicy => KIND,

@@ -66,7 +66,6 @@ pub fn read<T: DeserializeOwned>(
 }
 
 /// Reads an accepted spec of an object of that kind: a field that is `null` is absent, as for an API server.
-#[must_use]
 pub fn accepted<T: DeserializeOwned>(kind: &str, mut value: Value) -> Option<T> {
     let mut findings = Vec::new();
     check(kind, &mut value, &mut findings);
@@ -77,13 +76,11 @@ pub fn accepted<T: DeserializeOwned>(kind: &str, mut value: Value) -> Option<T> 
 
 impl Repairs {
     /// Does something else stand in place of that field, or nothing?
-    #[must_use]
     pub fn replaced(&self, field: &str) -> bool {
         self.fields.contains(field)
     }
 
     /// The findings, where `later` are those of the repaired value: none of them is about a repair.
-    #[must_use]
     pub fn beside(&self, mut later: Vec<Finding>) -> Vec<Finding> {
         if self.fields.is_empty() && self.bounds.is_empty() {
             return later;

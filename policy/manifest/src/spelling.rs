@@ -71,7 +71,6 @@ impl Spelling {
     }
 
     /// The text of the value at `field`, if JSON writes it otherwise, or may.
-    #[must_use]
     pub fn text(&self, field: &str) -> Option<&str> {
         self.0.get(field).map(String::as_str)
     }

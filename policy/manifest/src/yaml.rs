@@ -152,7 +152,6 @@ fn values<T: DeserializeOwned>(text: &str, yaml_1_2: bool) -> Result<Vec<T>, ser
 }
 
 /// The texts that `kubectl` reads differently, with their paths below `path`.
-#[must_use]
 pub fn misread(value: &Value, to_kubectl: &Value, path: &str, reader: Reader) -> Vec<Finding> {
     match (value, to_kubectl) {
         (Value::Object(fields), Value::Object(others)) => fields

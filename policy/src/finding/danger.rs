@@ -56,7 +56,6 @@ impl Danger {
     ];
 
     /// Its word.
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::AnyOriginWithCredentials => "AnyOriginWithCredentials",
@@ -69,7 +68,6 @@ impl Danger {
     }
 
     /// The danger of that word; case counts.
-    #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|danger| danger.word() == word)
     }

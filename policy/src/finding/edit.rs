@@ -97,13 +97,11 @@ pub enum Proposal {
 
 impl Place {
     /// The field of that name beside the field, or its list.
-    #[must_use]
     pub fn beside(name: &str) -> Self {
         Self::Beside(name.to_owned())
     }
 
     /// The field of that name within the mapping.
-    #[must_use]
     pub fn within(name: &str) -> Self {
         Self::Within(name.to_owned())
     }
@@ -136,7 +134,6 @@ fn around(field: &str) -> &str {
 }
 
 /// The path of the field `name` within the mapping at `path`.
-#[must_use]
 pub fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { [path, ".", name].concat() }
 }
@@ -171,7 +168,6 @@ impl Written {
     }
 
     /// The text, if it is one.
-    #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),

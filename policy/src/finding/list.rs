@@ -83,7 +83,6 @@ fn fewer(list: &str) -> &'static str {
 }
 
 /// An entry that is none: to write those that were probably meant, or else what the fix says.
-#[must_use]
 pub fn entries(code: &'static str, matter: String, instead: &[String], fix: &str) -> Sentence {
     match instead {
         [] => Sentence::new(code, matter, fix),

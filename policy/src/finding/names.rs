@@ -18,13 +18,11 @@ pub struct Names {
 
 impl Names {
     /// The first names that are shown; callers sort them for a stable sentence.
-    #[must_use]
     pub fn shown(&self) -> &[String] {
         &self.first
     }
 
     /// Is there none?
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.first.is_empty()
     }

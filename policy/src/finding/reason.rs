@@ -30,7 +30,6 @@ trait AnyExplain: Any + fmt::Debug + Send + Sync {
 
 impl Reason {
     /// The reason, if it is one of that subject.
-    #[must_use]
     pub fn downcast_ref<R: Explain>(&self) -> Option<&R> {
         let any: &dyn Any = &*self.explain;
         any.downcast_ref()
@@ -44,13 +43,11 @@ impl Reason {
     }
 
     /// The stable code; never reused.
-    #[must_use]
     pub fn code(&self) -> &'static str {
         self.code.get_or_init(|| self.sentence().code)
     }
 
     /// The severity; the code's letter says the same.
-    #[must_use]
     pub fn severity(&self) -> Severity {
         match self.code().as_bytes().get("CORS-".len()) {
             Some(b'E') => Severity::Refusal,
@@ -60,7 +57,6 @@ impl Reason {
     }
 
     /// The sentence.
-    #[must_use]
     pub fn sentence(&self) -> Sentence {
         self.explain.sentence()
     }

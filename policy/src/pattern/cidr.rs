@@ -26,7 +26,6 @@ pub struct Cidr {
 
 impl Cidr {
     /// The block of that prefix length around `address`; `None` where the length exceeds the address.
-    #[must_use]
     pub fn around(address: IpAddr, prefix: u8) -> Option<Self> {
         let network = match address {
             IpAddr::V4(ipv4) => {
@@ -44,7 +43,6 @@ impl Cidr {
     }
 
     /// The one address itself.
-    #[must_use]
     pub fn of(address: IpAddr) -> Self {
         Self { network: address, prefix: bits_of(address) }
     }
@@ -72,25 +70,21 @@ impl Cidr {
     }
 
     /// Returns the first address.
-    #[must_use]
     pub fn network(&self) -> IpAddr {
         self.network
     }
 
     /// Returns the number of bits that its addresses have in common.
-    #[must_use]
     pub fn prefix(&self) -> u8 {
         self.prefix
     }
 
     /// Returns whether it has one address only.
-    #[must_use]
     pub fn is_one_address(&self) -> bool {
         self.prefix == bits_of(self.network)
     }
 
     /// Returns whether it holds every address of `other`.
-    #[must_use]
     pub fn contains(&self, other: &Self) -> bool {
         self.prefix <= other.prefix && Self::around(other.network, self.prefix) == Some(*self)
     }

@@ -25,13 +25,11 @@ pub(super) struct Analysis<'k> {
 
 impl Steps {
     /// The steps for one policy.
-    #[must_use]
     pub fn for_policy() -> Self {
         Self::new(MAX_REGEX_STEPS)
     }
 
     /// That many steps.
-    #[must_use]
     pub fn new(left: usize) -> Self {
         Self(Cell::new(left))
     }
@@ -48,7 +46,6 @@ impl Steps {
     }
 
     /// The number of steps that are left.
-    #[must_use]
     pub fn left(&self) -> usize {
         self.0.get()
     }

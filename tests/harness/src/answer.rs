@@ -36,7 +36,6 @@ pub struct Explanation {
 
 impl Answer {
     /// The value of `name`, its lines joined as the Fetch standard's "get" does.
-    #[must_use]
     pub fn get(&self, name: &str) -> Option<Vec<u8>> {
         combined(&self.headers, name)
     }
@@ -50,7 +49,6 @@ impl Answer {
     }
 
     /// The tokens of `Vary`, in lower case, repeats included.
-    #[must_use]
     pub fn vary(&self) -> Vec<String> {
         let value = self.get("vary").unwrap_or_default();
         let tokens = value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
@@ -61,14 +59,12 @@ impl Answer {
     }
 
     /// The value of `name` as text; empty where there is none.
-    #[must_use]
     pub fn text(&self, name: &str) -> String {
         from_latin1(&self.get(name).unwrap_or_default())
     }
 
     /// Returns true if a browser that sent `request` lets the page go on: the CORS-preflight fetch passes, or the page
     /// may read the response.
-    #[must_use]
     pub fn passes(&self, request: &Request) -> bool {
         let response = CorsResponse { status: self.status, headers: &self.headers };
         match request.preflight() {

@@ -8,7 +8,6 @@ pub use xtask::kubernetes::{Answer, Api, ApiServer, ApiServerPlan, Asked};
 use xtask::paths;
 
 /// The folder of the definitions of our resources.
-#[must_use]
 pub fn crds() -> PathBuf {
     paths::root().join("crds")
 }
@@ -19,7 +18,6 @@ pub fn create_namespace(api: &Api, name: &str) -> Result<()> {
 }
 
 /// The path of the objects of a namespace: of ours, and of a built-in or foreign kind by its plural.
-#[must_use]
 pub fn collection(namespace: &str, plural: &str) -> String {
     let group = match plural {
         "corspolicies" | "originsets" => "/apis/corsward.io/v1alpha1",

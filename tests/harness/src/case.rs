@@ -84,7 +84,6 @@ pub struct Expect {
 
 impl Case {
     /// `suite/name`.
-    #[must_use]
     pub fn id(&self) -> String {
         format!("{}/{}", self.suite, self.name)
     }
@@ -94,7 +93,6 @@ impl Case {
 
 impl Request {
     /// The value of `name`, its lines joined as Envoy joins them.
-    #[must_use]
     pub fn get(&self, name: &str) -> Option<Vec<u8>> {
         let is_named = |(present, _): &&(String, Vec<u8>)| present.eq_ignore_ascii_case(name);
         let values: Vec<&[u8]> =
@@ -103,14 +101,12 @@ impl Request {
     }
 
     /// The request as the browser behind it sees it.
-    #[must_use]
     pub fn cors(&self) -> CorsRequest {
         let origin = self.get("origin").unwrap_or_default();
         CorsRequest { origin, credentials: self.credentials }
     }
 
     /// The method and headers of a CORS-preflight request (Fetch, "HTTP requests"); `None` for any other request.
-    #[must_use]
     pub fn preflight(&self) -> Option<Preflight> {
         if self.method != "OPTIONS" || self.get("origin").is_none() {
             return None;

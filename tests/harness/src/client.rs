@@ -41,7 +41,6 @@ pub fn exchange_over(
 }
 
 /// A request as bytes.
-#[must_use]
 pub fn bytes(request: &Request, more: &[(&str, &str)]) -> Vec<u8> {
     let Request { method, authority, path, headers, credentials: _ } = request;
     let mut bytes = format!("{method} ").into_bytes();

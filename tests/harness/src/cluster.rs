@@ -45,7 +45,6 @@ pub struct Cluster {
 
 impl Cluster {
     /// The cluster of an API server on this machine, which runs no pods.
-    #[must_use]
     pub fn of(server: &ApiServer) -> Self {
         let kubectl = server.kubectl();
         let value = |(name, value): (&std::ffi::OsStr, Option<&std::ffi::OsStr>)| {
@@ -83,7 +82,6 @@ impl Cluster {
     }
 
     /// Plain requests to the API server.
-    #[must_use]
     pub fn api(&self) -> &Api {
         &self.api
     }
@@ -93,13 +91,11 @@ impl Cluster {
     /// # Panics
     ///
     /// Panics for a cluster that runs no pods.
-    #[must_use]
     pub fn socks_proxy(&self) -> SocksProxy {
         *self.socks_proxy.get().expect("only a cluster with pods has a way in")
     }
 
     /// `kubectl`, yet to run.
-    #[must_use]
     pub fn command(&self) -> Command {
         let mut kubectl = Command::new(&self.kubectl);
         kubectl.envs(self.environment.iter().map(|(name, value)| (name, value)));
@@ -146,7 +142,6 @@ impl Cluster {
     }
 
     /// A namespace that is there.
-    #[must_use]
     pub fn at(&self, name: &str) -> TestNamespace<'_> {
         TestNamespace { cluster: self, name: name.into() }
     }

@@ -57,82 +57,70 @@ pub struct EnvoyFixturePlan {
 
 impl EnvoyFixturePlan {
     /// With this filter behind ours.
-    #[must_use]
     pub fn filter(mut self, filter: Value) -> Self {
         self.more_filters.push(filter);
         self
     }
 
     /// With Envoy's own path normalization.
-    #[must_use]
     pub fn normalize_path(mut self) -> Self {
         self.listener = self.listener.normalize_path();
         self
     }
 
     /// With a line in this file about each refused request.
-    #[must_use]
     pub fn refusals(mut self, file: &std::path::Path) -> Self {
         self.listener = self.listener.refusals(Refusals::File(file.into()));
         self
     }
 
     /// With changes to the replies of Envoy and its filters.
-    #[must_use]
     pub fn local_reply_config(mut self, config: Value) -> Self {
         self.listener = self.listener.local_reply_config(config);
         self
     }
 
     /// With this route before the one to the upstream.
-    #[must_use]
     pub fn route(mut self, route: Value) -> Self {
         self.routes.push(route);
         self
     }
 
     /// With the upstream only under this path; elsewhere there is no route.
-    #[must_use]
     pub fn only_under(mut self, prefix: &str) -> Self {
         self.upstream_prefix = prefix.into();
         self
     }
 
     /// Without anything to run before the first good configuration, as Istio has it.
-    #[must_use]
     pub fn without_default(mut self) -> Self {
         self.slot = self.slot.without_default();
         self
     }
 
     /// With this change to the bootstrap: clusters, workers, further listeners.
-    #[must_use]
     pub fn bootstrap(mut self, change: impl FnOnce(Bootstrap) -> Bootstrap) -> Self {
         self.bootstrap = change(self.bootstrap);
         self
     }
 
     /// With an Envoy of this version.
-    #[must_use]
     pub fn envoy_version(mut self, version: &str) -> Self {
         self.envoy_version = version.into();
         self
     }
 
     /// The path of the slot's file.
-    #[must_use]
     pub fn slot(&self) -> &Slot {
         &self.slot
     }
 
     /// The module, configured to do nothing.
-    #[must_use]
     pub fn plugin(&self) -> &Plugin {
         &self.plugin
     }
 
     /// The folder of the slots' files.
-    #[must_use]
     pub fn directory(&self) -> &std::path::Path {
         self.directory.path()
     }
@@ -243,7 +231,6 @@ impl EnvoyFixture {
     }
 
     /// A policy that only the next configuration has: where it answers, that one is in force.
-    #[must_use]
     pub fn sentinel(&self) -> Value {
         let name = format!("generation-{}", self.published + 1);
         let spec = json!({ "cors": { "allowOrigins": ["https://stand.test"] } });
@@ -293,13 +280,11 @@ impl EnvoyFixture {
     }
 
     /// Its Envoy.
-    #[must_use]
     pub fn envoy(&mut self) -> &mut Envoy {
         &mut self.envoy
     }
 
     /// Its upstream.
-    #[must_use]
     pub fn upstream(&self) -> &Upstream {
         &self.upstream
     }
@@ -310,7 +295,6 @@ impl EnvoyFixture {
     }
 
     /// A counter or gauge of the filter without labels, such as `config.digest`.
-    #[must_use]
     pub fn stat(&self, name: &str) -> String {
         self.plugin.shell().stat(name)
     }
@@ -329,13 +313,11 @@ impl EnvoyFixture {
     }
 
     /// The place of its configuration.
-    #[must_use]
     pub fn slot(&self) -> &Slot {
         &self.slot
     }
 
     /// Its folder.
-    #[must_use]
     pub fn directory(&self) -> &std::path::Path {
         self.directory.path()
     }
@@ -361,7 +343,6 @@ impl EnvoyFixture {
 }
 
 /// A plain request.
-#[must_use]
 pub fn request(method: &str, host: &str, headers: &[(&str, &str)]) -> Request {
     Request {
         method: method.into(),
@@ -373,39 +354,33 @@ pub fn request(method: &str, host: &str, headers: &[(&str, &str)]) -> Request {
 }
 
 /// A request from a different origin.
-#[must_use]
 pub fn cross_origin(host: &str, origin: &str) -> Request {
     request("GET", host, &[("Origin", origin)])
 }
 
 /// A CORS-preflight request.
-#[must_use]
 pub fn preflight(host: &str, origin: &str, method: &str) -> Request {
     request("OPTIONS", host, &[("Origin", origin), ("Access-Control-Request-Method", method)])
 }
 
 /// An upstream that answers with this status and nothing else.
-#[must_use]
 pub fn plain_answer(status: u16) -> case::Upstream {
     case::Upstream { status, headers: Vec::new() }
 }
 
 /// The version of Envoy that stands start: what `CORSWARD_ENVOY_VERSION` says, else the one that everything is tried with.
-#[must_use]
 pub fn envoy_version() -> String {
     let named = std::env::var_os(xtask::test::ENVOY_VERSION).filter(|version| !version.is_empty());
     named.map_or_else(|| tools::ENVOY_VERSION.into(), |version| version.to_string_lossy().into())
 }
 
 /// The shell of stands: what `CORSWARD_FILTER` says, else Wasm.
-#[must_use]
 pub fn shell() -> Shell {
     let is_native = std::env::var_os(xtask::test::FILTER).is_some_and(|filter| filter == "native");
     if is_native { Shell::Native } else { Shell::Wasm }
 }
 
 /// The shells that the Envoys of stands can run: one before 1.38 loads no dynamic module of ours.
-#[must_use]
 pub fn shells() -> &'static [Shell] {
     let version = envoy_version();
     let is_old = ["1.36.", "1.37."].iter().any(|old| version.starts_with(old));

@@ -11,7 +11,6 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 /// A `CorsPolicy` of a suite: where it says no `hostnames`, it covers `<name>.<suite>.test`.
-#[must_use]
 pub fn policy(suite: &str, name: &str, mut spec: Map<String, Value>) -> Value {
     let mut metadata = json!({ "namespace": suite, "name": name });
     if let Some(Value::Object(written)) = spec.remove("metadata") {
@@ -29,7 +28,6 @@ pub fn policy(suite: &str, name: &str, mut spec: Map<String, Value>) -> Value {
 }
 
 /// The host that a suite's policy covers.
-#[must_use]
 pub fn host(suite: &str, policy: &str) -> String {
     format!("{policy}.{suite}.test")
 }
@@ -54,13 +52,11 @@ pub fn compile_for(objects: &[(&Value, &[Workload])]) -> Result<(String, Compile
 }
 
 /// The envelope around a compiled form, as the file publisher writes it.
-#[must_use]
 pub fn envelope(compiled: String, on_invalid: OnInvalid) -> String {
     Envelope { digest: digest(&compiled), on_invalid, compiled }.encode()
 }
 
 /// `sha256:` and the digest of a compiled form.
-#[must_use]
 pub fn digest(compiled: &str) -> String {
     let hex: String =
         Sha256::digest(compiled.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();

@@ -6,20 +6,17 @@ use std::collections::BTreeMap;
 pub type Series = BTreeMap<String, u64>;
 
 /// Reads Envoy's page for Prometheus.
-#[must_use]
 pub fn read(page: &str) -> Series {
     page.lines().filter(|line| line.starts_with("corsward_")).filter_map(series).collect()
 }
 
 /// The name of a series.
-#[must_use]
 pub fn name(metric: &str, labels: &[(&str, &str)]) -> String {
     let labels = labels.iter().map(|(label, value)| format!("{label}=\"{value}\""));
     canonical(&format!("corsward_{metric}"), labels.collect())
 }
 
 /// The growth from one reading to the next one, where there is some.
-#[must_use]
 pub fn growth(before: &Series, after: &Series) -> Series {
     let grown = after.iter().map(|(name, value)| {
         let before = before.get(name).copied().unwrap_or_default();

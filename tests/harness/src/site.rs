@@ -49,13 +49,11 @@ impl Site {
     }
 
     /// Its address.
-    #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// The last request for `path`, if there was one.
-    #[must_use]
     pub fn visit(&self, path: &str) -> Option<Visit> {
         let visits = self.visits.lock().unwrap_or_else(PoisonError::into_inner);
         visits.iter().rev().find(|visit| visit.path == path).cloned()
@@ -106,7 +104,6 @@ impl Visit {
     }
 
     /// The value of a header.
-    #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
         combined(&self.headers, name).map(|value| String::from_utf8_lossy(&value).into_owned())
     }

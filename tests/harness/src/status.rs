@@ -3,13 +3,11 @@
 use serde_json::Value;
 
 /// `metadata.resourceVersion`, which changes with each write.
-#[must_use]
 pub fn version(object: &Value) -> String {
     text(&object["metadata"], "resourceVersion")
 }
 
 /// A condition, as `Accepted=False Invalid`.
-#[must_use]
 pub fn condition(object: &Value, kind: &str) -> String {
     let found = conditions(object).find(|condition| condition["type"] == kind);
     let word = |name: &str| found.and_then(|found| found[name].as_str()).unwrap_or("-");
@@ -17,14 +15,12 @@ pub fn condition(object: &Value, kind: &str) -> String {
 }
 
 /// The message of a condition.
-#[must_use]
 pub fn message(object: &Value, kind: &str) -> String {
     let found = conditions(object).find(|condition| condition["type"] == kind);
     found.map(|found| text(found, "message")).unwrap_or_default()
 }
 
 /// The message of a finding; `None` without the finding.
-#[must_use]
 pub fn finding_message(policy: &Value, code: &str) -> Option<String> {
     let findings = policy["status"]["findings"].as_array()?;
     let found = findings.iter().find(|finding| finding["code"] == code)?;
@@ -32,7 +28,6 @@ pub fn finding_message(policy: &Value, code: &str) -> Option<String> {
 }
 
 /// Is the status about the object as it is written now, and says so of all its conditions?
-#[must_use]
 pub fn is_judged(object: &Value) -> bool {
     let generation = &object["metadata"]["generation"];
     object["status"]["observedGeneration"] == *generation

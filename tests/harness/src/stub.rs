@@ -55,7 +55,6 @@ pub fn serve(
 
 impl Request {
     /// Its target: the path with the query.
-    #[must_use]
     pub fn target(&self) -> &str {
         self.head.split(' ').nth(1).unwrap_or_default()
     }

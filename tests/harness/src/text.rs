@@ -27,7 +27,6 @@ pub enum Piece {
 
 impl Written {
     /// The value as one string.
-    #[must_use]
     pub fn text(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
@@ -59,7 +58,6 @@ pub fn latin1(text: &str) -> Result<Vec<u8>> {
 }
 
 /// The text that stands for `bytes`.
-#[must_use]
 pub fn from_latin1(bytes: &[u8]) -> String {
     bytes.iter().copied().map(char::from).collect()
 }

@@ -42,7 +42,6 @@ struct State {
 
 impl Received {
     /// The value of its first line of that name, as text; empty where there is none.
-    #[must_use]
     pub fn text(&self, name: &str) -> String {
         let line = self.headers.iter().find(|(present, _)| present.eq_ignore_ascii_case(name));
         line.map(|(_, value)| from_latin1(value)).unwrap_or_default()
@@ -71,7 +70,6 @@ impl Upstream {
     }
 
     /// Its address.
-    #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -101,7 +99,6 @@ impl Upstream {
     }
 
     /// The requests of `case` so far.
-    #[must_use]
     pub fn received(&self, case: &str) -> Vec<Received> {
         self.state().received.get(case).cloned().unwrap_or_default()
     }

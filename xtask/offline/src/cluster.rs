@@ -43,7 +43,6 @@ pub struct Cluster {
 
 impl Cluster {
     /// kubectl, told which cluster.
-    #[must_use]
     pub fn kubectl(&self) -> Command {
         let mut kubectl = Command::new(&self.kubectl);
         kubectl.env("KUBECONFIG", &self.kubeconfig);

@@ -25,7 +25,6 @@ const SET_BY_CARGO_RUN: [&str; 5] =
     ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
 
 /// Cargo, in the root of the repository, as if typed at a prompt.
-#[must_use]
 pub fn cargo() -> Command {
     let mut cargo = Command::new("cargo");
     cargo.current_dir(paths::root());
@@ -41,7 +40,6 @@ pub fn cargo() -> Command {
 }
 
 /// The compiler that this repository pins.
-#[must_use]
 pub fn rustc() -> Command {
     let mut rustc = Command::new("rustc");
     rustc.current_dir(paths::root());
@@ -49,7 +47,6 @@ pub fn rustc() -> Command {
 }
 
 /// The path of `program` by the `PATH`.
-#[must_use]
 pub fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path).map(|dir| dir.join(program)).find(|file| is_executable(file))
@@ -169,7 +166,6 @@ pub fn watch(command: &mut Command, mut each: impl FnMut(&str)) -> Result<bool> 
 }
 
 /// The command as one would type it.
-#[must_use]
 pub fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| quoted(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")

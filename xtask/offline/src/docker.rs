@@ -14,7 +14,6 @@ use crate::{command, paths};
 const LABEL: &str = "corsward.fingerprint";
 
 /// Whether an engine answers.
-#[must_use]
 pub fn answers() -> bool {
     let mut version = cli(&["version"]);
     version.stdout(Stdio::null()).stderr(Stdio::null());
@@ -22,7 +21,6 @@ pub fn answers() -> bool {
 }
 
 /// A `docker` command.
-#[must_use]
 pub fn cli(args: &[&str]) -> Command {
     let mut docker = Command::new("docker");
     docker.args(args);
@@ -30,7 +28,6 @@ pub fn cli(args: &[&str]) -> Command {
 }
 
 /// The engine's answer about an image or container, in a Go template; nothing if none has that name.
-#[must_use]
 pub fn inspect(kind: &str, name: &str, template: &str) -> Option<String> {
     let said = cli(&[kind, "inspect", "--format", template, name]).output().ok()?;
     let text = String::from_utf8(said.stdout).ok()?;
@@ -64,7 +61,6 @@ impl Context {
     }
 
     /// The folder.
-    #[must_use]
     pub fn path(&self) -> &Path {
         self.0.path()
     }
@@ -96,7 +92,6 @@ impl Context {
 
 impl Image {
     /// Whether the engine has it, as it would be made now.
-    #[must_use]
     pub fn is_made(&self) -> bool {
         let template = format!(r#"{{{{ index .Config.Labels "{LABEL}" }}}}"#);
         inspect("image", &self.name, &template) == Some(self.made_of.to_string())

@@ -18,7 +18,6 @@ pub struct Fingerprint(Sha256);
 
 impl Fingerprint {
     /// Adds a word: a version, a name.
-    #[must_use]
     pub fn word(mut self, word: &str) -> Self {
         self.add(word.as_bytes());
         self

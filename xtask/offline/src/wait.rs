@@ -46,7 +46,6 @@ pub fn poll<T>(timeout: Duration, mut look: impl FnMut() -> Option<T>) -> Option
 }
 
 /// Once this is set, every wait is given up: for handlers of signals.
-#[must_use]
 pub fn stop_flag() -> &'static Arc<AtomicBool> {
     static TOLD_TO_STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
     TOLD_TO_STOP.get_or_init(Arc::default)

@@ -131,13 +131,11 @@ impl Browser {
 
 impl Table {
     /// The rows in which the browser said something else than expected.
-    #[must_use]
     pub fn disagreements(&self) -> Vec<&Row> {
         self.rows.iter().filter(|row| row.said != row.expected).collect()
     }
 
     /// The browser's text in the row `id`.
-    #[must_use]
     pub fn said(&self, id: &str) -> Option<&str> {
         self.rows.iter().find(|row| row.id == id).map(|row| row.said.as_str())
     }

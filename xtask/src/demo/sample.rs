@@ -29,7 +29,6 @@ pub struct Sample {
 }
 
 /// The policies that the demo shows.
-#[must_use]
 pub fn policies() -> PathBuf {
     paths::root().join("examples/policies")
 }
@@ -76,13 +75,11 @@ impl Sample {
     }
 
     /// The page's URL.
-    #[must_use]
     pub fn page_url(&self) -> String {
         url("localhost", self.page)
     }
 
     /// The API's URL: Envoy's listener.
-    #[must_use]
     pub fn api(&self) -> SocketAddr {
         self.api
     }

@@ -23,13 +23,11 @@ impl Admin {
     }
 
     /// Its address.
-    #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.0.address()
     }
 
     /// Whether Envoy serves.
-    #[must_use]
     pub fn is_ready(&self) -> bool {
         self.0.get("/ready").is_ok()
     }

@@ -41,7 +41,6 @@ impl Bootstrap {
     }
 
     /// One listener `main` that forwards everything to `upstream`, after `http_filters`.
-    #[must_use]
     pub fn forwarding(upstream: SocketAddr, http_filters: impl IntoIterator<Item = Value>) -> Self {
         let mut listener = Listener::new("main").routes([route("/", "upstream")]);
         for filter in http_filters {
@@ -51,21 +50,18 @@ impl Bootstrap {
     }
 
     /// With the admin interface on this address.
-    #[must_use]
     pub fn admin(mut self, address: SocketAddr) -> Self {
         self.admin = address;
         self
     }
 
     /// With this many worker threads.
-    #[must_use]
     pub fn concurrency(mut self, workers: u32) -> Self {
         self.concurrency = workers;
         self
     }
 
     /// With this node id and metadata (`{"LABELS": {…}}` as Istio writes it). A dynamic module gets the labels by the environment.
-    #[must_use]
     #[expect(clippy::needless_pass_by_value, reason = "callers write `json!` in place")]
     pub fn node(mut self, id: &str, metadata: Value) -> Self {
         self.node = json!({ "id": id, "cluster": "corsward", "metadata": metadata });
@@ -73,34 +69,29 @@ impl Bootstrap {
     }
 
     /// With one more listener.
-    #[must_use]
     pub fn listener(mut self, listener: Listener) -> Self {
         self.listeners.push(listener);
         self
     }
 
     /// With listeners that come and go: those of a discovery file, see [`Listener::discovery_response`].
-    #[must_use]
     pub fn listeners_from(mut self, file: &Path) -> Self {
         self.listeners_file = Some(file.into());
         self
     }
 
     /// With a cluster of one address that speaks HTTP/1.1.
-    #[must_use]
     pub fn upstream(self, name: &str, address: SocketAddr) -> Self {
         let endpoint = json!({ "endpoint": { "address": socket_address(address) } });
         self.cluster(cluster(name, &[endpoint]))
     }
 
     /// With a cluster that has no endpoint: each request to it is answered 503.
-    #[must_use]
     pub fn empty_upstream(self, name: &str) -> Self {
         self.cluster(cluster(name, &[]))
     }
 
     /// With a cluster written out.
-    #[must_use]
     pub fn cluster(mut self, cluster: Value) -> Self {
         self.clusters.push(cluster);
         self
@@ -118,7 +109,6 @@ impl Bootstrap {
     }
 
     /// The text of the file: JSON, which is YAML too.
-    #[must_use]
     pub fn render(&self) -> String {
         let mut bootstrap = json!({
             "node": self.node,

@@ -35,7 +35,6 @@ const REFUSAL_FORMAT: &str = "%REQ(:METHOD)% %REQ(:AUTHORITY)%%REQ(:PATH)% %RESP
 
 impl Listener {
     /// A listener on any free port of 127.0.0.1, without filters or routes.
-    #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -49,56 +48,48 @@ impl Listener {
     }
 
     /// On this address.
-    #[must_use]
     pub fn at(mut self, address: SocketAddr) -> Self {
         self.address = address;
         self
     }
 
     /// With this HTTP filter after those given before; the router always ends the chain.
-    #[must_use]
     pub fn http_filter(mut self, filter: Value) -> Self {
         self.http_filters.push(filter);
         self
     }
 
     /// With one virtual host for every authority that has these routes.
-    #[must_use]
     pub fn routes(self, routes: impl IntoIterator<Item = Value>) -> Self {
         let routes: Vec<Value> = routes.into_iter().collect();
         self.virtual_host(json!({ "name": "every", "domains": ["*"], "routes": routes }))
     }
 
     /// With a virtual host written out.
-    #[must_use]
     pub fn virtual_host(mut self, virtual_host: Value) -> Self {
         self.virtual_hosts.push(virtual_host);
         self
     }
 
     /// With a line about each refused request.
-    #[must_use]
     pub fn refusals(mut self, refusals: Refusals) -> Self {
         self.refusals = Some(refusals);
         self
     }
 
     /// With changes to the replies of Envoy and its filters.
-    #[must_use]
     pub fn local_reply_config(mut self, config: Value) -> Self {
         self.local_reply_config = Some(config);
         self
     }
 
     /// With Envoy's own path normalization.
-    #[must_use]
     pub fn normalize_path(mut self) -> Self {
         self.normalize_path = true;
         self
     }
 
     /// The content of a discovery file that holds these listeners and no others.
-    #[must_use]
     pub fn discovery_response(listeners: &[Self], version: &str) -> Value {
         let resource = |listener: &Self| {
             let mut resource = listener.render();
@@ -175,7 +166,6 @@ impl Refusals {
 }
 
 /// A route that sends what begins with `prefix` to `cluster`, without a timeout.
-#[must_use]
 pub fn route(prefix: &str, cluster: &str) -> Value {
     json!({
         "match": { "prefix": prefix },

@@ -33,7 +33,6 @@ pub struct Plugin {
 
 impl Shell {
     /// The kind of the module in a file: what ends in `.so` is a shared object.
-    #[must_use]
     pub fn of(module: &Path) -> Self {
         match module.extension() {
             Some(extension) if extension == "so" => Self::Native,
@@ -42,7 +41,6 @@ impl Shell {
     }
 
     /// The operator's word for it, after `--filter`.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Wasm => "wasm",
@@ -51,7 +49,6 @@ impl Shell {
     }
 
     /// The type of the filter's configuration.
-    #[must_use]
     pub(super) const fn type_url(self) -> &'static str {
         match self {
             Self::Wasm => "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
@@ -62,7 +59,6 @@ impl Shell {
     }
 
     /// The name of a metric without labels in Envoy, such as `config.digest`.
-    #[must_use]
     pub fn stat(self, name: &str) -> String {
         let namespace = match self {
             Self::Wasm => "wasmcustom",
@@ -76,7 +72,6 @@ impl Shell {
 
 impl Plugin {
     /// The module at `module`, configured to do nothing.
-    #[must_use]
     pub fn new(module: &Path) -> Self {
         Self {
             shell: Shell::of(module),
@@ -89,34 +84,29 @@ impl Plugin {
     }
 
     /// Gives it a name, root id and VM of its own.
-    #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
     /// Sets a failure policy other than `FAIL_RELOAD`: the treatment of requests after a VM has died.
-    #[must_use]
     pub fn failing(mut self, policy: &'static str) -> Self {
         self.failure_policy = policy;
         self
     }
 
     /// With the text that the plugin receives, usually an envelope.
-    #[must_use]
     pub fn configured(mut self, configuration: impl Into<String>) -> Self {
         self.configuration = configuration.into();
         self
     }
 
     /// A static HTTP filter: no discovery, the configuration is in the bootstrap.
-    #[must_use]
     pub fn http_filter(&self) -> Value {
         json!({ "name": self.name, "typed_config": self.typed_config() })
     }
 
     /// The content of a discovery file that delivers it under `resource`.
-    #[must_use]
     pub fn discovery_response(&self, resource: &str, version: &str) -> Value {
         json!({
             "version_info": version,
@@ -129,7 +119,6 @@ impl Plugin {
     }
 
     /// The kind of its module.
-    #[must_use]
     pub fn shell(&self) -> Shell {
         self.shell
     }

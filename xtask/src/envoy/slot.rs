@@ -22,28 +22,24 @@ pub struct Slot {
 
 impl Slot {
     /// Filled from `directory/corsward.yaml`, by filters of the same shell as `default`; until that exists, `default` runs.
-    #[must_use]
     pub fn new(directory: &Path, default: Plugin) -> Self {
         let directory = directory.into();
         Self { name: NAME.into(), directory, plugin: default, has_default: true }
     }
 
     /// Sets a resource name of its own, read from a file of its own.
-    #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
     /// Without anything to run before the first good configuration, as Istio has it.
-    #[must_use]
     pub fn without_default(mut self) -> Self {
         self.has_default = false;
         self
     }
 
     /// The file that Envoy reads.
-    #[must_use]
     pub fn file(&self) -> PathBuf {
         self.directory.join(format!("{}.yaml", self.name))
     }
@@ -79,7 +75,6 @@ impl Slot {
     }
 
     /// The HTTP filter for a listener.
-    #[must_use]
     pub fn http_filter(&self) -> Value {
         let mut discovery = json!({
             "config_source": {

@@ -33,13 +33,11 @@ const RULES: [Rule; 6] = [
 ];
 
 /// `stats_config.stats_tags` of a bootstrap.
-#[must_use]
 pub(super) fn rules() -> Value {
     RULES.iter().map(|Rule { label, regex }| json!({ "tag_name": label, "regex": regex })).collect()
 }
 
 /// `docs/stats-tags.yaml`: the same rules, for a user's own bootstrap.
-#[must_use]
 pub fn document() -> String {
     let mut text = String::from(
         "# Envoy's bootstrap: turns corsward's metric names into Prometheus labels.\n\

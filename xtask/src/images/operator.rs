@@ -12,7 +12,6 @@ use crate::{build, command, docker, native, paths};
 const NAME: &str = "corsward-operator";
 
 /// The operator's image, as docker knows it.
-#[must_use]
 pub fn tag() -> String {
     format!("{NAME}:{VERSION}")
 }

@@ -160,7 +160,6 @@ impl Answer {
     }
 
     /// The API server's message about a refused request.
-    #[must_use]
     pub fn message(&self) -> String {
         message(&self.body)
     }

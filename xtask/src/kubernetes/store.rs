@@ -40,7 +40,6 @@ impl Store {
     }
 
     /// Its address.
-    #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }

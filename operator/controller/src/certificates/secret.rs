@@ -66,7 +66,6 @@ pub struct SecretStore {
 
 impl SecretStore {
     /// A keeper, and whom to trust because of what it finds.
-    #[must_use]
     pub fn new(
         client: Client,
         options: SecretOptions,

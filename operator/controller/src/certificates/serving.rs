@@ -39,7 +39,6 @@ impl ServingCertificate {
     }
 
     /// Is what there is to show shown?
-    #[must_use]
     pub fn settled(&self) -> watch::Receiver<bool> {
         self.settled.subscribe()
     }

@@ -33,7 +33,6 @@ pub struct FolderPublisher {
 
 impl FolderPublisher {
     /// Resource files in `dir`, for an Envoy that runs the filter of `module`.
-    #[must_use]
     pub fn new(dir: PathBuf, module: EnvoyModule, metrics: Arc<Metrics>) -> Self {
         Self { dir, module, metrics, desired: Arc::default(), failing: false }
     }
@@ -41,7 +40,6 @@ impl FolderPublisher {
     /// True if the resource file may hold policies. A file that cannot be understood may.
     ///
     /// An Envoy does not start without the file, so it is often there before the operator: with a filter that does nothing.
-    #[must_use]
     pub fn may_hold_policies(&self) -> bool {
         match atomic::read(&self.path(&BundleKey::All), MAX_LEN) {
             Ok(bytes) => !ecds::holds_no_policy(&bytes),

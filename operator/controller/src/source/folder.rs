@@ -66,7 +66,6 @@ struct SourceFile {
 
 impl Folder {
     /// A folder of which it is known in which file each policy was before a restart, and which guardrails held.
-    #[must_use]
     pub fn remembering(
         owners: BTreeMap<PolicyId, String>,
         remembered: BTreeMap<String, Arc<Value>>,
@@ -125,7 +124,6 @@ impl Folder {
     }
 
     /// Did the last look miss a file, or see a new one? A second look soon confirms it.
-    #[must_use]
     pub fn is_unsure(&self) -> bool {
         let unsettled = self.unsettled.as_ref().is_some_and(|unsettled| !unsettled.is_empty());
         unsettled || self.files.values().any(SourceFile::lingers)

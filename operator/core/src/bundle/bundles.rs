@@ -19,13 +19,11 @@ type OfNamespace = BTreeMap<Arc<BundleKey>, Arc<Bundle>>;
 
 impl Bundles {
     /// The bundle of that key.
-    #[must_use]
     pub fn get(&self, key: &BundleKey) -> Option<&Arc<Bundle>> {
         self.namespaces.get(namespace(key))?.get(key)
     }
 
     /// Is there a bundle of that key?
-    #[must_use]
     pub fn contains_key(&self, key: &BundleKey) -> bool {
         self.get(key).is_some()
     }
@@ -73,7 +71,6 @@ impl Bundles {
     }
 
     /// Is there no bundle?
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.namespaces.is_empty()
     }
@@ -84,7 +81,6 @@ impl Bundles {
     }
 
     /// The keys whose bundles do not say the same in `other`. What both share is not looked at: there may be thousands, and one changes.
-    #[must_use]
     pub fn differing(&self, other: &Self) -> BTreeSet<BundleKey> {
         let nothing = OfNamespace::new();
         let mut keys = BTreeSet::new();

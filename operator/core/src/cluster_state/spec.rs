@@ -10,7 +10,6 @@ use super::{Gateway, Service, ServicePort, TargetPort};
 
 impl Service {
     /// The Service of that spec.
-    #[must_use]
     pub fn of(spec: ServiceSpec) -> Self {
         let ServiceSpec { type_, selector, ports, .. } = spec;
         // Kubernetes ignores the selector of a name for something outside of the cluster.
@@ -39,7 +38,6 @@ impl ServicePort {
 }
 
 /// Absent, the protocol is TCP. No filter of a proxy sees requests over any other.
-#[must_use]
 pub fn is_tcp(protocol: Option<&str>) -> bool {
     protocol.is_none_or(|protocol| protocol == "TCP")
 }
@@ -48,7 +46,6 @@ pub fn is_tcp(protocol: Option<&str>) -> bool {
 
 impl Gateway {
     /// The Gateway of that spec. Its schema is not known to be ours: what does not fit is left out.
-    #[must_use]
     pub fn of(spec: &Value) -> Self {
         let listeners = spec.get("listeners").and_then(Value::as_array).into_iter().flatten();
         let listeners = listeners.filter_map(|listener| {

@@ -37,7 +37,6 @@ pub struct PolicyInForce {
 
 impl Entry {
     /// The current spec, if no finding refuses it.
-    #[must_use]
     pub fn written(&self) -> Option<PolicyInForce> {
         let accepted = Arc::clone(self.validation.accepted.as_ref()?);
         Some(PolicyInForce { generation: self.generation, accepted })

@@ -24,7 +24,6 @@ pub struct EnvoyModule {
 }
 
 /// The discovery response that holds the filter with `bundle` as its configuration.
-#[must_use]
 pub fn resource(bundle: &Bundle, module: &EnvoyModule) -> String {
     let (name, version) = (quoted(BUNDLE_NAME), quoted(&bundle.digest));
     // An Envoy that reads this file has a `default_config` too: refusing is safe.
@@ -41,7 +40,6 @@ resources:
 }
 
 /// The filter with `bundle` as its configuration, in lines that begin with `indent` spaces.
-#[must_use]
 pub fn typed_config(
     bundle: &Bundle,
     module: &EnvoyModule,
@@ -115,7 +113,6 @@ fn quoted(text: &str) -> String {
 
 impl Shell {
     /// The type of the filter's configuration in Envoy.
-    #[must_use]
     pub const fn type_url(self) -> &'static str {
         match self {
             Self::Wasm => "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
@@ -127,7 +124,6 @@ impl Shell {
 
     /// The name of the module's file beside an Envoy, the same for all versions: a pod has one version for its life, and takes the
     /// resources of the next one.
-    #[must_use]
     pub const fn file_name(self) -> &'static str {
         match self {
             Self::Wasm => "corsward_filter.wasm",
@@ -140,14 +136,12 @@ impl Shell {
 
 impl EnvoyModule {
     /// The module of that kind at `path`, by default in `/etc/corsward`.
-    #[must_use]
     pub fn at(shell: Shell, path: Option<&str>) -> Self {
         let default = || format!("/etc/corsward/{}", shell.file_name());
         Self { shell, path: path.map_or_else(default, str::to_owned) }
     }
 
     /// The module of that kind at a path.
-    #[must_use]
     pub fn new(shell: Shell, path: impl Into<String>) -> Self {
         Self { shell, path: path.into() }
     }

@@ -51,7 +51,6 @@ impl IstioKind {
     pub(super) const ALL: [Self; 3] = [Self::WasmPlugin, Self::TrafficExtension, Self::EnvoyFilter];
 
     /// The API resources of all kinds.
-    #[must_use]
     pub fn resources() -> Vec<ApiResource> {
         Self::ALL.iter().map(|kind| kind.resource()).collect()
     }

@@ -45,7 +45,6 @@ pub struct Istiod {
 }
 
 /// The kind for these istiods. `served`: does the API server serve `TrafficExtension`?
-#[must_use]
 pub fn decide(served: bool, istiods: &[Istiod]) -> KindChoice {
     let plugin = |why: String| KindChoice { kind: IstioKind::WasmPlugin, why };
     if !served {
@@ -89,7 +88,6 @@ fn tag(image: &str) -> Option<&str> {
 
 impl Istiod {
     /// The istiod in a pod.
-    #[must_use]
     pub fn of(pod: &Pod) -> Self {
         let place = format!("{}/{}", pod.namespace().unwrap_or_default(), pod.name_any());
         let label = pod.labels().get(VERSION_LABEL).filter(|label| *label != UNVERSIONED);

@@ -71,7 +71,6 @@ pub struct BundleRef {
 
 impl Output {
     /// The kind of its objects.
-    #[must_use]
     pub fn resource(&self) -> ApiResource {
         match self {
             Self::Istio { kind, .. } => kind.resource(),
@@ -82,7 +81,6 @@ impl Output {
     }
 
     /// The proxies that its objects reach.
-    #[must_use]
     pub const fn reach(&self) -> Reach {
         match self {
             Self::Istio { .. } => istio::REACH,
@@ -104,7 +102,6 @@ impl Output {
 
     /// The operator's part of the object that holds `bundle`; `None` for a bundle without a namespace. `module` is for an
     /// object that keeps a module other than the current one.
-    #[must_use]
     pub fn object(&self, bundle: &Bundle, module: Option<&Module>) -> Option<Value> {
         let key = &bundle.key;
         let mut object = match self {
@@ -161,13 +158,11 @@ impl Output {
 }
 
 /// The label selector of objects that hold bundles.
-#[must_use]
 pub fn selector() -> String {
     format!("{}={},{BUNDLE_LABEL}", MANAGED_BY.0, MANAGED_BY.1)
 }
 
 /// Did the operator make it? It has the operator's label or, if that was removed, the operator's field manager.
-#[must_use]
 pub fn is_ours(metadata: &ObjectMeta) -> bool {
     let label = metadata.labels.as_ref().and_then(|labels| labels.get(MANAGED_BY.0));
     let mut managers = metadata.managed_fields.iter().flatten();

@@ -90,7 +90,6 @@ struct PublishStatuses {
 
 impl Reconciler {
     /// A reconciler of the objects of `output`, which deletes what is replaced after `grace`.
-    #[must_use]
     pub fn new(output: Output, grace: Duration) -> Self {
         Self {
             output,
@@ -269,7 +268,6 @@ impl Reconciler {
     }
 
     /// The next deadline without an event.
-    #[must_use]
     pub fn next_deadline(&self, now: Instant) -> Option<Instant> {
         let is_open = |place: &&Key| {
             let pending = self.pending.get(&place.namespace);

@@ -33,7 +33,6 @@ pub struct ProxyStats {
 }
 
 /// The URI of the metrics that a proxy serves at that address.
-#[must_use]
 pub fn uri(address: SocketAddr) -> String {
     format!("http://{address}{PATH}")
 }
@@ -42,7 +41,6 @@ pub fn uri(address: SocketAddr) -> String {
 
 impl ProxyStats {
     /// Reads metrics as Prometheus does. Foreign metrics count for nothing, and so does any other page.
-    #[must_use]
     pub fn read(text: &str) -> Self {
         let mut answer = Self::default();
         for line in text.lines() {

@@ -145,7 +145,6 @@ impl Schedule {
     }
 
     /// The next deadline without an answer.
-    #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         let due = self.due.first().filter(|_| self.asking < MAX_CONCURRENT).map(|(at, _)| *at);
         let looks = self.namespaces.values().filter_map(|schedule| schedule.looks_at);
@@ -153,7 +152,6 @@ impl Schedule {
     }
 
     /// The bundles of which some proxy has answered for a while that it runs no filter, and the first such pods.
-    #[must_use]
     pub fn missing_filter(&self, now: Instant) -> BTreeMap<BundleKey, Vec<String>> {
         let mut missing_filter: BTreeMap<BundleKey, Vec<String>> = BTreeMap::new();
         for (key, pod) in self.namespaces.values().flat_map(|schedule| schedule.missing_filter(now))

@@ -32,7 +32,6 @@ const MAX_BRANCHES: usize = 32;
 
 /// The automaton of an origin regex, anchored where it begins; one byte stands for all characters beyond ASCII, which no origin has.
 /// `None`: the parser does not know the expression, or the automaton is too large.
-#[must_use]
 pub fn automaton(regex: &str) -> Option<NFA> {
     Expression::parse(regex)?.automaton()
 }

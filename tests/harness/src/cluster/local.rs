@@ -117,13 +117,11 @@ impl LocalCluster {
     }
 
     /// The kubeconfig of the operator: it may do what the chart lets it.
-    #[must_use]
     pub fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
     }
 
     /// An operator in a pod of that name, yet to start.
-    #[must_use]
     pub fn operator(&self, pod: &str) -> OperatorPlan {
         OperatorPlan::new(self, pod)
     }

@@ -58,7 +58,6 @@ impl OperatorPlan {
     /// # Panics
     ///
     /// Panics if the chart gives no such argument.
-    #[must_use]
     pub fn arg(mut self, name: &str, value: &str) -> Self {
         let prefix = format!("{name}=");
         let arg = self.args.iter_mut().find(|arg| arg.starts_with(&prefix));
@@ -67,14 +66,12 @@ impl OperatorPlan {
     }
 
     /// Changes its identity at the API server.
-    #[must_use]
     pub fn kubeconfig(mut self, kubeconfig: PathBuf) -> Self {
         self.kubeconfig = kubeconfig;
         self
     }
 
     /// With an argument that the chart may not give: `--name` or `--name=value`.
-    #[must_use]
     pub fn also(mut self, arg: &str) -> Self {
         let name = |arg: &str| arg.split('=').next().map(str::to_owned);
         self.args.retain(|given| name(given) != name(arg));
@@ -146,7 +143,6 @@ impl Operator {
     }
 
     /// The value of one series in `/metrics`, given with its labels.
-    #[must_use]
     pub fn metric(&self, series: &str) -> Option<f64> {
         let text = self.get("/metrics")?;
         let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
@@ -154,7 +150,6 @@ impl Operator {
     }
 
     /// The body of an admin path, if its status is 200.
-    #[must_use]
     pub fn get(&self, path: &str) -> Option<String> {
         self.admin.get(path).ok()
     }
@@ -199,7 +194,6 @@ impl Operator {
     }
 
     /// All lines of one that has ended: they end with its output.
-    #[must_use]
     pub fn into_lines(mut self) -> Vec<Value> {
         self.seen.extend(self.lines.iter());
         self.seen

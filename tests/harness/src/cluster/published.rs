@@ -21,7 +21,6 @@ impl Published {
     }
 
     /// Its name.
-    #[must_use]
     pub fn name(&self) -> &str {
         self.0["metadata"]["name"].as_str().unwrap_or_default()
     }
@@ -32,19 +31,16 @@ impl Published {
     }
 
     /// The version, which changes with each write.
-    #[must_use]
     pub fn version(&self) -> String {
         version(&self.0)
     }
 
     /// The labels of the pods that it is for; `Null` for a whole namespace.
-    #[must_use]
     pub fn selector(&self) -> &Value {
         &self.0["spec"]["selector"]["matchLabels"]
     }
 
     /// The selector as text: `app=api,tier=web`; empty for a whole namespace.
-    #[must_use]
     pub fn labels(&self) -> String {
         let labels = self.selector().as_object().into_iter().flatten();
         let labels =
@@ -53,31 +49,26 @@ impl Published {
     }
 
     /// All that it says.
-    #[must_use]
     pub fn spec(&self) -> &Value {
         &self.0["spec"]
     }
 
     /// The part about the module and its configuration.
-    #[must_use]
     pub fn plugin(&self) -> &Value {
         if self.is_nested() { &self.0["spec"]["wasm"] } else { &self.0["spec"] }
     }
 
     /// The digest of its bundle.
-    #[must_use]
     pub fn digest(&self) -> &str {
         self.plugin()["pluginConfig"]["digest"].as_str().unwrap_or_default()
     }
 
     /// The compiled policies.
-    #[must_use]
     pub fn compiled(&self) -> &str {
         self.plugin()["pluginConfig"]["compiled"].as_str().unwrap_or_default()
     }
 
     /// The names of the policies in it, in order; none where a proxy could not read them.
-    #[must_use]
     pub fn policies(&self) -> Vec<String> {
         let compiled = wire::decode(self.compiled());
         let names = compiled.iter().flat_map(|all| all.policies().map(|id| id.name.clone()));
@@ -87,7 +78,6 @@ impl Published {
     }
 
     /// The same object with a different value in a field of the part about the module.
-    #[must_use]
     pub fn with(&self, field: &str, value: Value) -> Self {
         let mut other = self.clone();
         let spec = &mut other.0["spec"];
@@ -108,7 +98,6 @@ impl Published {
     }
 
     /// An object that says the same and is none of the operator's, so that it repairs nothing.
-    #[must_use]
     pub fn by_hand(&self, name: &str) -> String {
         let Self(object) = self;
         json!({

@@ -25,7 +25,6 @@ pub struct TestNamespace<'c> {
 }
 
 /// An object of one of our kinds.
-#[must_use]
 pub fn object(kind: &str, name: &str, spec: &Value) -> Value {
     json!({
         "apiVersion": "corsward.io/v1alpha1",
@@ -39,7 +38,6 @@ pub fn object(kind: &str, name: &str, spec: &Value) -> Value {
 
 impl TestNamespace<'_> {
     /// The name of a Service of it, valid in the whole cluster.
-    #[must_use]
     pub fn host(&self, service: &str) -> String {
         format!("{service}.{}.svc.cluster.local", self.name)
     }
@@ -96,7 +94,6 @@ impl TestNamespace<'_> {
     }
 
     /// The path of an object, or of all of a kind.
-    #[must_use]
     pub fn path(&self, plural: &str, name: &str) -> String {
         format!("{}/{name}", collection(&self.name, plural)).trim_end_matches('/').to_owned()
     }

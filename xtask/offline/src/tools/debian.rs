@@ -47,7 +47,6 @@ fn apt_get() -> Command {
 }
 
 /// Whether we are root.
-#[must_use]
 pub fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n")
 }

@@ -139,7 +139,6 @@ impl ObjectText {
 
 impl ObjectWrite {
     /// The object.
-    #[must_use]
     pub fn place(&self) -> &Key {
         match self {
             Self::Apply { place, .. }
