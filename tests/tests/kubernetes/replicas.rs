@@ -1,7 +1,7 @@
 //! Replicas: when one is ready, when it may lead, and how it ends.
 
 use std::fs;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 
 use corsward_test_harness::cluster::{LocalCluster, OPERATOR_NAMESPACE, Operator};
 use serde_json::json;
@@ -93,6 +93,36 @@ fn a_replica_that_stops_lets_another_lead_and_serves_on_until_nobody_comes_any_m
     // Whoever asks twice does not want to wait.
     first.stop().unwrap();
     second.kill();
+}
+
+/// An address that stops later may be closed only if those that stop before it are: so it is looked at first. A client that is silent
+/// keeps each server waiting for a while.
+#[test]
+fn the_webhook_stops_before_the_modules_and_the_admin_address_stops_last() {
+    let cluster = LocalCluster::own().unwrap();
+    let module = cluster.server.directory().join("filter.wasm");
+    fs::write(&module, b"\0asm\x01\0\0\0").unwrap();
+    let plan = cluster.operator("operator-0").kubeconfig(cluster.server.kubeconfig());
+    let plan = plan.also(&format!("--module={}", module.display()));
+    // Other programs take ports of 127.0.0.1, and would stand in for those that are closed.
+    let plan = plan.also("--module-addr=127.0.0.38:0").also("--webhook-addr=127.0.0.38:0");
+    let plan = plan.also("--webhook-names=127.0.0.38").also("--admin=127.0.0.38:0");
+    let mut operator = plan.start().unwrap();
+    let lines = ["webhook address", "module address", "admin address"];
+    let addresses = lines.map(|line| said(&mut operator, line, "addr").parse().unwrap());
+    let connect = |address: &SocketAddr| TcpStream::connect(address);
+    let _silent = addresses.each_ref().map(|address| connect(address).unwrap());
+
+    operator.ask_to_stop().unwrap();
+    let is_open = |address: &SocketAddr| connect(address).is_ok();
+    loop {
+        let last_first = addresses.iter().rev().map(is_open).collect::<Vec<_>>();
+        assert!(last_first.is_sorted_by(|later, earlier| later >= earlier), "{last_first:?}");
+        if last_first == [false; 3] {
+            break;
+        }
+    }
+    operator.stop().unwrap();
 }
 
 #[test]
