@@ -212,14 +212,43 @@ impl Ingress<'_> {
         let credentials = self.annotation("cors-allow-credentials");
         Layer {
             origins,
-            methods: Names::Listed(self.list("cors-allow-methods", METHODS)),
-            headers: Names::Listed(self.list("cors-allow-headers", HEADERS)),
+            methods: self.names("cors-allow-methods", ("allowMethods", METHODS), "", notes),
+            headers: self.names("cors-allow-headers", ("allowHeaders", HEADERS), "-_", notes),
             expose: self.list("cors-expose-headers", ""),
             credentials: credentials.is_none() || self.is_true("cors-allow-credentials"),
             max_age: Some(self.max_age()),
             paths: None,
             habits: HABITS,
         }
+    }
+
+    /// The names of an annotation, or the default where the controller does not take it: it takes letters and, for headers, digits and
+    /// `also`, with at most a comma and a space between two names.
+    fn names(
+        &self,
+        name: &str,
+        (field, default): (&'static str, &str),
+        also: &str,
+        notes: &mut Vec<Note>,
+    ) -> Names {
+        let is_of_name = |c: char| {
+            c.is_ascii_alphabetic() || !also.is_empty() && (c.is_ascii_digit() || also.contains(c))
+        };
+        let is_taken = |text: &&str| {
+            let text = text.replace(", ", ",").replace(char::is_whitespace, ",");
+            let text = text.strip_suffix(',').unwrap_or(&text);
+            text.split(',').all(|name| !name.is_empty() && name.chars().all(is_of_name))
+        };
+        let written = self.annotation(name).filter(|text| !text.is_empty());
+        let taken = written.filter(is_taken);
+        if let (Some(written), None) = (written, taken) {
+            let text = format!(
+                "`{name}: {}` was never in force: the controller does not take it, and answers with its default, which is here",
+                shortened(written)
+            );
+            notes.push(Note::decide(field, &self.place, text));
+        }
+        Names::Listed(split(taken.unwrap_or(default)))
     }
 
     /// The number of seconds, or the default where none is written.
