@@ -97,6 +97,23 @@ fn a_value_of_python_that_grows_without_an_end_is_a_hole() {
 }
 
 #[test]
+fn files_of_nginx_that_multiply_each_other_are_named() {
+    let mut files = vec![(
+        "n.conf".to_owned(),
+        "server { server_name api.example; include f0.conf; }\n".to_owned(),
+    )];
+    files.extend(
+        (0..8).map(|at| (format!("f{at}.conf"), format!("include f{}.conf;\n", at + 1).repeat(10))),
+    );
+    let allow = "add_header Access-Control-Allow-Origin https://a.example always;\n";
+    files.push(("f8.conf".to_owned(), allow.to_owned()));
+    let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let (policy, said) = import(&["nginx"], &files);
+    let want = "`include` multiplies directives: at most 50000 are read in its places";
+    assert!(policy.is_empty() && said.contains(want), "{said}");
+}
+
+#[test]
 fn a_value_of_nginx_that_grows_without_an_end_is_named() {
     let allow = "add_header Access-Control-Allow-Origin https://a.example always;";
     let set = "set $a \"$a$a\";\n".repeat(60);

@@ -60,7 +60,7 @@ pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
     for file in files {
         of_files.push((file.name.clone(), syntax::read(&file.name, &file.text)?));
     }
-    let directives = unread::included(&of_files);
+    let directives = unread::included(&of_files)?;
     let mut notes = unread::remarks(&directives);
     notes.extend(dependencies::remarks(&directives));
     find(&directives, "include", &mut |directive| {

@@ -3,15 +3,26 @@
 use super::server;
 use super::syntax::Directive;
 use crate::fields::{names_header_of_cors, shortened};
-use crate::settings::Note;
+use crate::settings::{Failure, Note};
 
 /// Most files that include each other.
 const MAX_DEPTH: usize = 16;
+/// Most directives that stand in the places of all `include` directives.
+const MAX_INCLUDED: usize = 50_000;
 /// The directives whose header names are read.
 const READ: [&str; 4] = ["add_header", "proxy_hide_header", "set", "if"];
 
+/// The files, while one after the other takes the place of its `include`.
+struct Inclusion<'f> {
+    files: &'f [(String, Vec<Directive>)],
+    /// Those that include each other at this place, the outermost first.
+    inside: Vec<&'f str>,
+    /// The number of directives that stand in the place of an `include`.
+    count: usize,
+}
+
 /// The directives of the files that no other one includes; those of an included one stand in the place of its `include`.
-pub(super) fn included(files: &[(String, Vec<Directive>)]) -> Vec<Directive> {
+pub(super) fn included(files: &[(String, Vec<Directive>)]) -> Result<Vec<Directive>, Failure> {
     let is_included = |name: &str| {
         files.iter().filter(|(other, _)| other != name).any(|(_, directives)| {
             let mut found = false;
@@ -20,38 +31,52 @@ pub(super) fn included(files: &[(String, Vec<Directive>)]) -> Vec<Directive> {
         })
     };
     let mut all = Vec::new();
+    let mut inclusion = Inclusion { files, inside: Vec::new(), count: 0 };
     for (name, directives) in files {
         if !is_included(name) || files.iter().all(|(name, _)| is_included(name)) {
-            all.extend(expanded(directives, files, &mut vec![name]));
+            inclusion.inside = vec![name];
+            all.extend(inclusion.expanded(directives)?);
         }
     }
-    all
+    Ok(all)
 }
 
-fn expanded<'f>(
-    directives: &[Directive],
-    files: &'f [(String, Vec<Directive>)],
-    inside: &mut Vec<&'f String>,
-) -> Vec<Directive> {
-    let mut all = Vec::new();
-    for directive in directives {
-        let found: Vec<&(String, Vec<Directive>)> = files
-            .iter()
-            .filter(|(name, _)| directive.name == "include" && names_file(directive, name))
-            .filter(|(name, _)| !inside.contains(&name) && inside.len() < MAX_DEPTH)
-            .collect();
-        for (name, directives) in &found {
-            inside.push(name);
-            all.extend(expanded(directives, files, inside));
-            inside.pop();
+// === impl Inclusion ===
+
+impl Inclusion<'_> {
+    fn expanded(&mut self, directives: &[Directive]) -> Result<Vec<Directive>, Failure> {
+        let mut all = Vec::new();
+        for directive in directives {
+            if self.inside.len() > 1 {
+                self.count = self.count.saturating_add(1);
+            }
+            if self.count > MAX_INCLUDED {
+                let text = format!(
+                    "`include` multiplies directives: at most {MAX_INCLUDED} are read in its places; give fewer files"
+                );
+                return Err(Failure::unreadable(&directive.place, text));
+            }
+            let is_named = |(name, _): &&(String, Vec<Directive>)| {
+                directive.name == "include"
+                    && names_file(directive, name)
+                    && !self.inside.contains(&name.as_str())
+                    && self.inside.len() < MAX_DEPTH
+            };
+            let found: Vec<_> = self.files.iter().filter(is_named).collect();
+            for (name, directives) in &found {
+                self.inside.push(name);
+                all.extend(self.expanded(directives)?);
+                self.inside.pop();
+            }
+            if found.is_empty() {
+                let block = directive.block.as_ref();
+                let block = block.map(|block| self.expanded(block)).transpose()?;
+                let (name, arguments) = (directive.name.clone(), directive.arguments.clone());
+                all.push(Directive { name, arguments, block, place: directive.place.clone() });
+            }
         }
-        if found.is_empty() {
-            let mut directive = directive.clone();
-            directive.block = directive.block.map(|block| expanded(&block, files, inside));
-            all.push(directive);
-        }
+        Ok(all)
     }
-    all
 }
 
 /// Whether an `include` names a file, by the folders that both have.
