@@ -575,38 +575,3 @@ fn options_of_express_that_turn_cors_off_are_no_star() {
         assert!(!policy.contains("allowCredentials: true"), "{policy}");
     }
 }
-
-#[test]
-fn values_that_the_controller_of_an_ingress_does_not_take_are_left_out() {
-    let origins = "https://a.example, https://*.b.example, https://e.example:*";
-    let annotations =
-        [("enable-cors", "true"), ("cors-allow-origin", origins), ("cors-max-age", "soon")];
-    let (policy, _) = import(
-        "ingress-nginx",
-        &ingress("a", &annotations, "api.example", "{path: /, pathType: Prefix}"),
-    );
-    assert!(policy.contains("`https://e.example:*` is left out: the controller takes"), "{policy}");
-    assert!(!policy.contains("- https://e.example"), "{policy}");
-    assert!(policy.contains("maxAge: 1728000"), "{policy}");
-}
-
-#[test]
-fn names_that_the_controller_of_an_ingress_does_not_take_are_its_defaults() {
-    let read = |methods, headers| {
-        let annotations = [
-            ("enable-cors", "true"),
-            ("cors-allow-methods", methods),
-            ("cors-allow-headers", headers),
-        ];
-        let object = ingress("a", &annotations, "api.example", "{path: /, pathType: Prefix}");
-        import("ingress-nginx", &object).0
-    };
-    let policy = read("GET;PUT", "X-A:X-B");
-    assert!(policy.contains("`cors-allow-methods: GET;PUT` was never in force"), "{policy}");
-    assert!(policy.contains("`cors-allow-headers: X-A:X-B` was never in force"), "{policy}");
-    assert!(policy.contains("- PATCH") && policy.contains("- Range"), "{policy}");
-    let policy = read("GET, QUERY,", "X-A,X_b");
-    assert!(!policy.contains("was never in force"), "{policy}");
-    assert!(policy.contains("- QUERY") && !policy.contains("- PATCH"), "{policy}");
-    assert!(policy.contains("- X-A - X_b"), "{policy}");
-}

@@ -260,3 +260,45 @@ fn origins_of_kong_are_compared_as_it_compares_them() {
     assert!(policy.contains("\"https://shop.example:*\""), "{policy}");
     assert!(!report.contains("Losses"), "{report}");
 }
+
+/// An `Ingress` with these annotations, each after `nginx.ingress.kubernetes.io/`.
+fn ingress(annotations: &[(&str, &str)]) -> String {
+    let annotation =
+        |(name, value): &(&str, &str)| format!("nginx.ingress.kubernetes.io/{name}: '{value}'");
+    let annotations: Vec<String> = annotations.iter().map(annotation).collect();
+    format!(
+        "kind: Ingress\nmetadata: {{name: a, annotations: {{{}}}}}\nspec: {{rules: [{{host: api.example, http: {{paths: [{{path: /, pathType: Prefix}}]}}}}]}}\n",
+        annotations.join(", ")
+    )
+}
+
+#[test]
+fn values_that_the_controller_of_an_ingress_does_not_take_are_left_out() {
+    let origins = "https://a.example, https://*.b.example, https://e.example:*";
+    let annotations =
+        [("enable-cors", "true"), ("cors-allow-origin", origins), ("cors-max-age", "soon")];
+    let (policy, _) = import("ingress-nginx", &ingress(&annotations));
+    assert!(policy.contains("`https://e.example:*` is left out: the controller takes"), "{policy}");
+    assert!(!policy.contains("- https://e.example"), "{policy}");
+    assert!(policy.contains("maxAge: 1728000"), "{policy}");
+}
+
+#[test]
+fn names_that_the_controller_of_an_ingress_does_not_take_are_its_defaults() {
+    let read = |methods, headers| {
+        let annotations = [
+            ("enable-cors", "true"),
+            ("cors-allow-methods", methods),
+            ("cors-allow-headers", headers),
+        ];
+        import("ingress-nginx", &ingress(&annotations)).0
+    };
+    let policy = read("GET;PUT", "X-A:X-B");
+    assert!(policy.contains("`cors-allow-methods: GET;PUT` was never in force"), "{policy}");
+    assert!(policy.contains("`cors-allow-headers: X-A:X-B` was never in force"), "{policy}");
+    assert!(policy.contains("- PATCH") && policy.contains("- Range"), "{policy}");
+    let policy = read("GET, QUERY,", "X-A,X_b");
+    assert!(!policy.contains("was never in force"), "{policy}");
+    assert!(policy.contains("- QUERY") && !policy.contains("- PATCH"), "{policy}");
+    assert!(policy.contains("- X-A - X_b"), "{policy}");
+}

@@ -1,8 +1,7 @@
 //! Cluster state: the objects of a cluster beside policies, as far as policies depend on them. A store without IO.
 //!
-//! Of each such object, these fields stay in memory and no others; the readers of `operator/controller/src/source/kube/kinds.rs` fill them. Of a
-//! policy its name, uid, generation, creation time, spec and status stay (`Object` of `operator/core/src/object.rs`). An object that the
-//! operator wrote stays whole but for its `managedFields` (`value` of `operator/controller/src/publish/cluster.rs`).
+//! Of each such object these fields stay in memory; the readers of `operator/controller/src/source/kube/kinds.rs` fill them. Of an
+//! `OriginSet` and a `ClusterCorsPolicy` their findings and what is in force stay, too (`origin_sets.rs`, `guardrails.rs`).
 
 mod spec;
 

@@ -60,8 +60,8 @@ pub struct GuardrailState {
 /// Returns the findings about limits that `policy` exceeds, by the guardrails that select its namespace: refusals if
 /// enforced, else warnings.
 ///
-/// Limits concern sharing: `trustedOrigins` may be any, because nothing is shared with them. They hold for every mode: `Active`,
-/// `DryRun` and `Off`.
+/// Limits concern sharing: `trustedOrigins` may be any, because nothing is shared with them. They are found in every mode: `Active`,
+/// `DryRun` and `Off`, where the webhook makes warnings of refusals.
 pub fn check(policy: &Policy, guardrails: &[Guardrail]) -> Vec<Finding> {
     let mut findings: Vec<Finding> =
         guardrails.iter().flat_map(|guardrail| guardrail.check(policy)).collect();
