@@ -196,3 +196,16 @@ fn a_file_beyond_the_bound_of_all_commands_is_refused() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8(output.stderr).unwrap().contains("-: it has 2097153 bytes"));
 }
+
+#[test]
+fn many_policies_of_one_host_are_counted_and_not_all_named() {
+    let plugin = |at: i32| {
+        format!(
+            "---\nkind: KongPlugin\nmetadata: {{name: a{at}}}\nplugin: cors\nconfig: {{origins: ['https://{at}.example']}}\n"
+        )
+    };
+    let text: String = (0..13).map(plugin).collect();
+    let (policies, said) = import(&["kong"], &[("plugins.yaml", &text)]);
+    let want = "`a9`, and 2 more have the same host and path with other settings";
+    assert!(policies.contains(want), "{said}{policies}");
+}

@@ -191,40 +191,51 @@ fn read(source: Source, files: &[SourceFile], options: &Options) -> Result<Vec<S
     }
 }
 
+/// Most policies that a remark names.
+const MAX_NAMED: usize = 10;
+
 /// Names the policies of which one alone would decide: those with the same host and the same path, and other settings.
 fn conflicts(all: &mut [Settings]) {
-    let mut rest = all;
-    while let Some((later, before)) = rest.split_last_mut() {
-        let same_host = |other: &&mut Settings| {
-            other.namespace == later.namespace
-                && (other.hostnames == later.hostnames
-                    || other.hostnames.iter().any(|host| later.hostnames.contains(host)))
+    let mut by_host: BTreeMap<(Option<String>, Option<String>), Vec<usize>> = BTreeMap::new();
+    for at in 0..all.len() {
+        let Some((later, before)) = all.get_mut(..=at).and_then(<[_]>::split_last_mut) else {
+            continue;
         };
-        let differs = |other: &&mut Settings| {
-            later.blocks.iter().any(|block| {
-                let mut others = other.blocks.iter();
-                others.any(|other| {
-                    other.path == block.path
-                        && other.layer != block.layer
-                        && (other.layer.is_some() || block.layer.is_some())
-                })
-            })
-        };
-        let names: Vec<String> = before
-            .iter_mut()
-            .filter(same_host)
-            .filter(differs)
-            .map(|other| format!("`{}`", other.name))
-            .collect();
-        if !names.is_empty() {
-            let text = format!(
-                "{} has the same host and path with other settings, and one policy decides: give each its own hosts, paths or workloads",
-                names.join(", ")
-            );
-            later.notes.push(Note::decide("", "", text));
+        let hosts = later.hostnames.iter().cloned().map(Some);
+        let any = later.hostnames.is_empty().then_some(None);
+        let keys: Vec<_> = hosts.chain(any).map(|host| (later.namespace.clone(), host)).collect();
+        let mut same_host: Vec<usize> =
+            keys.iter().filter_map(|key| by_host.get(key)).flatten().copied().collect();
+        same_host.sort_unstable();
+        same_host.dedup();
+        for key in keys {
+            by_host.entry(key).or_default().push(at);
         }
-        rest = before;
+        let others = same_host.into_iter().filter_map(|other| before.get(other));
+        let rivals: Vec<&Settings> = others.filter(|other| differ(other, later)).collect();
+        if rivals.is_empty() {
+            continue;
+        }
+        let mut names: Vec<String> =
+            rivals.iter().take(MAX_NAMED).map(|other| format!("`{}`", other.name)).collect();
+        if let Some(more) = rivals.len().checked_sub(MAX_NAMED).filter(|more| *more > 0) {
+            names.push(format!("and {more} more"));
+        }
+        let have = if rivals.len() == 1 { "has" } else { "have" };
+        let text = format!(
+            "{} {have} the same host and path with other settings, and one policy decides: give each its own hosts, paths or workloads",
+            names.join(", ")
+        );
+        later.notes.push(Note::decide("", "", text));
     }
+}
+
+/// Whether a path has one answer in the first, and a different one in the second.
+fn differ(one: &Settings, other: &Settings) -> bool {
+    one.blocks.iter().any(|block| {
+        let mut same_path = other.blocks.iter().filter(|other| other.path == block.path);
+        same_path.any(|other| other.layer != block.layer)
+    })
 }
 
 /// The policy's name, which no other policy of the import has.
