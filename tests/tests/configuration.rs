@@ -4,10 +4,10 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use corsward_policy::wire::OnInvalid;
-use corsward_test_harness::envoy_fixture::{self, EnvoyFixture, cross_origin, preflight, request};
+use corsward_test_harness::envoy_fixture::{EnvoyFixture, cross_origin, preflight, request};
 use corsward_test_harness::{case, client, policies, upstream};
 use serde_json::{Value, json};
-use xtask::envoy::{Listener, Shell, Slot, route};
+use xtask::envoy::{Listener, Slot, route};
 use xtask::tools;
 
 const SHOP: &str = "https://shop.example";
@@ -321,10 +321,7 @@ fn every_worker_runs_the_new_configuration() {
     let plan = EnvoyFixture::plan().unwrap();
     let mut fixture = plan.bootstrap(|bootstrap| bootstrap.concurrency(4)).start().unwrap();
     fixture.configure(&[&shop(SHOP)]).unwrap();
-    // Envoy tries a configuration in one machine more than it has workers, and a dynamic module serves all; the default came first.
-    let want = Some(if envoy_fixture::shell() == Shell::Wasm { 10 } else { 2 });
-    let accepted = fixture.stat("config.accepted");
-    fixture.envoy().wait_for("all workers", |admin| Ok(admin.stat(&accepted)? >= want)).unwrap();
+    fixture.wait_for_workers().unwrap();
     for _ in 0..40 {
         assert!(shares(&fixture, SHOP));
     }

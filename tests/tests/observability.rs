@@ -55,11 +55,49 @@ fn a_policys_own_counters_tell_it_from_others() {
     fixture.send(&cross_origin(&of("fence"), "https://evil.test"), &[]).unwrap();
     let mut grown = series::growth(&before, &fixture.series().unwrap());
     grown.retain(|name, _| name.starts_with("corsward_policy{"));
-    let of = |policy, verdict| {
-        series::name("policy", &[("namespace", "seen"), ("policy", policy), ("verdict", verdict)])
-    };
-    let want = [of("open", "allowed"), of("open", "refused"), of("fence", "rejected")];
+    let want = [own("open", "allowed"), own("open", "refused"), own("fence", "rejected")];
     assert_eq!(grown, want.map(|name| (name, 1)).into_iter().collect());
+}
+
+#[test]
+fn no_count_of_any_worker_is_lost() {
+    const CLIENTS: usize = 8;
+    const REQUESTS: u64 = 50;
+    let plan = EnvoyFixture::plan().unwrap();
+    let mut fixture = plan.bootstrap(|bootstrap| bootstrap.concurrency(4)).start().unwrap();
+    configure(&mut fixture);
+    fixture.wait_for_workers().unwrap();
+    let (allowed, rejected) =
+        (cross_origin(&of("open"), SHOP), cross_origin(&of("fence"), "https://evil.test"));
+    let shared = &fixture;
+    // Counted by what clients saw: a worker may get the configuration later than the others.
+    let client = || {
+        let mut seen = [0, 0];
+        for _ in 0..REQUESTS {
+            let answer = shared.send(&allowed, &[]).unwrap();
+            seen[0] += u64::from(answer.get("access-control-allow-origin").is_some());
+            seen[1] += u64::from(shared.send(&rejected, &[]).unwrap().status == 403);
+        }
+        seen
+    };
+    let seen: Vec<[u64; 2]> = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(client)).collect();
+        clients.into_iter().map(|client| client.join().unwrap()).collect()
+    });
+    let total = |at: usize| seen.iter().map(|seen| seen[at]).sum::<u64>();
+    assert!(total(0) > REQUESTS && total(1) > REQUESTS, "{seen:?}");
+    // Each shell passes its values on with a configuration at the latest.
+    fixture.series().unwrap();
+    let want = [(own("open", "allowed"), total(0)), (own("fence", "rejected"), total(1))];
+    let want: Series = want.into();
+    fixture
+        .envoy()
+        .wait_for("the count of all workers", |admin| {
+            let mut all = series::read(&admin.prometheus()?);
+            all.retain(|name, _| want.contains_key(name));
+            Ok(all == want)
+        })
+        .unwrap();
 }
 
 #[test]
@@ -161,6 +199,11 @@ fn configure(fixture: &mut EnvoyFixture) {
 
 fn of(policy: &str) -> String {
     policies::host("seen", policy)
+}
+
+/// The counter of a policy's own verdicts.
+fn own(policy: &str, verdict: &str) -> String {
+    series::name("policy", &[("namespace", "seen"), ("policy", policy), ("verdict", verdict)])
 }
 
 /// `decisions`, `preflight refused header` to the name of the counter.

@@ -27,6 +27,7 @@ pub struct EnvoyFixture {
     upstream: Upstream,
     slot: Slot,
     plugin: Plugin,
+    workers: u32,
     /// Number of configurations published.
     published: usize,
     /// The last one of them.
@@ -151,17 +152,17 @@ impl EnvoyFixturePlan {
             bootstrap.listener(listener.routes(routes)).upstream("upstream", upstream.address());
         let binary = tools::envoy(&envoy_version)?;
         let envoy = Envoy::start(&binary, &bootstrap, directory.path())?;
-        let configuration = String::new();
-        Ok(EnvoyFixture { envoy, upstream, slot, plugin, published: 0, configuration, directory })
-    }
-}
-
-/// How often an Envoy with one worker accepts a configuration.
-const fn times_accepted(shell: Shell) -> u64 {
-    match shell {
-        // In a machine to try it in, in that of the main thread, and then in the worker's.
-        Shell::Wasm => 3,
-        Shell::Native => 1,
+        let (workers, published, configuration) = (bootstrap.workers(), 0, String::new());
+        Ok(EnvoyFixture {
+            envoy,
+            upstream,
+            slot,
+            plugin,
+            workers,
+            published,
+            configuration,
+            directory,
+        })
     }
 }
 
@@ -300,16 +301,31 @@ impl EnvoyFixture {
     }
 
     /// The filter's metrics, with all that was counted until now: a shell may pass values to Envoy later, but with each
-    /// configuration, so the last one is published once more, one space longer. The worker's machine reads it last.
+    /// configuration, so the last one is published once more, one space longer. The machines of the workers read it last.
     pub fn series(&mut self) -> Result<Series> {
         let accepted = self.stat("config.accepted");
         let before = self.envoy.admin().stat(&accepted)?.unwrap_or_default();
-        let all = before + times_accepted(self.plugin.shell());
+        let all = before + self.times_accepted();
         self.publish(&format!("{} ", self.configuration))?;
         self.envoy.wait_for("the same configuration again", |admin| {
             Ok(admin.stat(&accepted)? >= Some(all))
         })?;
         Ok(series::read(&self.envoy.admin().prometheus()?))
+    }
+
+    /// Waits until each of the workers runs the first configuration after the default one.
+    pub fn wait_for_workers(&mut self) -> Result<()> {
+        let (accepted, want) = (self.stat("config.accepted"), Some(2 * self.times_accepted()));
+        self.envoy.wait_for("all workers", |admin| Ok(admin.stat(&accepted)? >= want))
+    }
+
+    /// How often a configuration is accepted.
+    fn times_accepted(&self) -> u64 {
+        match self.plugin.shell() {
+            // In a machine to try it in, in that of the main thread, and then in those of the workers.
+            Shell::Wasm => u64::from(self.workers) + 2,
+            Shell::Native => 1,
+        }
     }
 
     /// The place of its configuration.

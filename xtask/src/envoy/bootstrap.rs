@@ -104,7 +104,8 @@ impl Bootstrap {
         labels.collect::<Vec<_>>().join(",")
     }
 
-    pub(super) fn workers(&self) -> u32 {
+    /// The number of threads that serve requests.
+    pub fn workers(&self) -> u32 {
         self.concurrency
     }
 
