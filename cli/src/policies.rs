@@ -15,7 +15,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use corsward_manifest::knowledge::FullKnowledge;
 use corsward_manifest::outline::Outline;
 use corsward_operator_core::bundle::Bundle;
 use corsward_operator_core::cluster_state::{Key, Namespace, NamespaceMode, RawObject};
@@ -271,19 +270,18 @@ impl Policies {
         (self.written, self.findings, self.outlines) = (written, findings, outlines);
         self.dependencies = origin_sets.len().saturating_add(guardrails.len());
         let (mut sets, mut states) = (OriginSets::default(), GuardrailStates::default());
-        sets.validate(&raw(&origin_sets), &FullKnowledge);
-        states.validate(&raw(&guardrails), &FullKnowledge);
+        sets.validate(&raw(&origin_sets));
+        states.validate(&raw(&guardrails));
         let in_force: Vec<Guardrail> = states.in_force().cloned().collect();
         self.judge_selectors(&guardrails, &in_force, &policies, &namespaces);
-        let (sets, reach) = (sets.origins(), REACH.unseen());
+        let (sets, reach) = (&sets.origins, REACH.unseen());
         let counting = policies.into_values().map(|it| (it, true));
         let all: Vec<_> = counting.chain(duplicates.into_iter().map(|it| (it, false))).collect();
         let judged = map(all, |((place, object), counts)| {
             let namespace = namespaces.get(&object.id.namespace);
             let bounds = bounds(&object.id.namespace, namespace, &in_force);
-            let context = Context::new(&FullKnowledge);
             let may_have_others = !live.lists(corsward_api::ORIGIN_SET_KIND, &object.id.namespace);
-            let context = Context { sets, reach, may_have_others, ..context };
+            let context = Context { sets, reach, may_have_others, accepted_before: false };
             let mut validation = validate_object(&object, context);
             judge(&mut validation, &bounds);
             let mut last_good = None;
@@ -339,7 +337,7 @@ impl Policies {
             }
             let reason = if all_known {
                 // Nothing is known of the selector of a guardrail that is refused.
-                let Some(guardrail) = in_force.iter().find(|it| it.name() == name) else {
+                let Some(guardrail) = in_force.iter().find(|it| it.name == *name) else {
                     continue;
                 };
                 if namespaces.iter().any(|(name, it)| guardrail.selects(name, &it.labels)) {

@@ -14,7 +14,6 @@ use corsward_operator_core::plan::{Plan, Planned, ScopePlan};
 use corsward_operator_core::publish::istio::REACH;
 use corsward_operator_core::targets::Target;
 use corsward_operator_core::validation::Validation;
-use corsward_policy::validate::NoKnowledge;
 use corsward_policy::{Finding, PolicyId};
 
 use super::LiveObjects;
@@ -66,7 +65,7 @@ impl Cluster {
         let off = namespaces.iter().filter(|(_, it)| it.mode == NamespaceMode::Off);
         self.off = off.map(|(name, _)| name.clone()).collect();
         self.is_all_off = live.is_off;
-        let mut index = Index::new(Arc::new(NoKnowledge), REACH.unseen());
+        let mut index = Index::new(REACH.unseen());
         let mut put = |change| index.change(change);
         put(Change::Namespace(Delta::Reset(namespaces.clone())));
         self.stand_in(&validated, live);

@@ -7,7 +7,6 @@ use corsward_api::GATEWAY_GROUP;
 use corsward_manifest::amend;
 use corsward_manifest::document::{self, Document, Kind, Manifest};
 use corsward_manifest::finding::SourceReason;
-use corsward_manifest::knowledge::FullKnowledge;
 use corsward_manifest::outline::Outline;
 use corsward_manifest::yaml::{self, Reader};
 use corsward_operator_core::cluster_state::{
@@ -92,7 +91,7 @@ impl Documents {
     }
 
     fn add_dependency(&mut self, place: Place, mut manifest: Manifest) {
-        let findings = dependency_findings(&mut manifest, &FullKnowledge);
+        let findings = dependency_findings(&mut manifest);
         let Manifest { kind, namespace, name, spec, findings: _, spelling: _ } = manifest;
         let is_guardrail = kind == Kind::ClusterCorsPolicy;
         let namespace = if is_guardrail { String::new() } else { namespace };

@@ -152,14 +152,12 @@ fn load(path: &Path) -> Result<Option<State>> {
 mod tests {
     use std::collections::BTreeMap;
     use std::fs;
-    use std::sync::Arc;
 
     use super::*;
     use corsward_operator_core::capabilities::Reach;
     use corsward_operator_core::index::{Index, Scope};
     use corsward_operator_core::plan::Plan;
     use corsward_operator_core::testing::{GOOD, REFUSED, carry_out, id, object};
-    use corsward_policy::validate::NoKnowledge;
 
     #[test]
     fn what_was_in_force_comes_back() {
@@ -167,7 +165,7 @@ mod tests {
         let file = StateFile::new(dir.path().join("state.json"));
         assert_eq!(load(&file.path).unwrap(), None, "a first start has no state");
 
-        let mut index = Index::new(Arc::new(NoKnowledge), Reach::One);
+        let mut index = Index::new(Reach::One);
         index.apply(object("a", &GOOD));
         index.apply(object("b", &REFUSED));
         let mut plan = Plan::default();
@@ -178,7 +176,7 @@ mod tests {
         let state = load(&file.path).unwrap().unwrap();
         assert_eq!(load(&file.copy()).unwrap().as_ref(), Some(&state));
         assert_eq!(state.owners(), BTreeMap::from([(id("a"), "a.yaml".to_owned())]));
-        let mut restarted = Index::new(Arc::new(NoKnowledge), Reach::One);
+        let mut restarted = Index::new(Reach::One);
         assert_eq!(state.restore(&mut restarted), []);
         restarted.reset(vec![object("a", &REFUSED)]);
         assert_eq!(carry_out(&mut restarted).in_force, settled.in_force);

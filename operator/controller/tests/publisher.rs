@@ -14,7 +14,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use corsward_manifest::knowledge::FullKnowledge;
 use corsward_operator::admin::AdminState;
 use corsward_operator::executor::{Executor, ExecutorDeps};
 use corsward_operator::last_good::LastGood;
@@ -157,7 +156,7 @@ fn executor(reach: Reach) -> (Executor, Arc<Mutex<Served>>, Statuses) {
         object_events: None,
         admin_state: Arc::new(AdminState::default()),
     };
-    (Executor::new(Index::new(Arc::new(FullKnowledge), reach), deps), served, statuses)
+    (Executor::new(Index::new(reach), deps), served, statuses)
 }
 
 fn key(namespace: &str, name: &str) -> Key {

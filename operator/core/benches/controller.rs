@@ -14,11 +14,9 @@
 
 use std::alloc::System;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use corsward_api::json_text::JsonText;
-use corsward_manifest::knowledge::FullKnowledge;
 use corsward_operator_core::capabilities::{Capabilities, Memory, Replicas};
 use corsward_operator_core::cluster_state::Key;
 use corsward_operator_core::command::{Command, StatusWrite};
@@ -113,7 +111,7 @@ impl Operator {
     fn new(policies: BTreeMap<PolicyId, Object>, objects: BTreeMap<Key, Value>) -> Self {
         let publisher =
             Capabilities { reach: REACH, answers_at_once: false, replicas: Replicas::Leader };
-        let index = Index::new(Arc::new(FullKnowledge), REACH);
+        let index = Index::new(REACH);
         let sha256 = "0".repeat(64);
         let url = format!("oci://registry.example/corsward@sha256:{sha256}");
         let output = Output::Istio { kind: IstioKind::WasmPlugin, module: Module { url, sha256 } };

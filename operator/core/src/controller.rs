@@ -154,7 +154,7 @@ impl Controller {
     fn handle_event(&mut self, event: Event, updated: &mut Updated) {
         match event {
             Event::Problems(problems) => {
-                let lines = change_log::problems(&problems, self.index.problems());
+                let lines = change_log::problems(&problems, &self.index.problems);
                 self.commands.extend(lines.into_iter().map(Command::Log));
                 self.index.report(problems);
             }
@@ -321,7 +321,7 @@ impl Controller {
         for scope_metrics in self.scope_metrics.values() {
             totals.add(scope_metrics);
         }
-        let totals = Measurement::Totals(totals, self.index.problems().len());
+        let totals = Measurement::Totals(totals, self.index.problems.len());
         self.commands.push(Command::Measure(totals));
     }
 
@@ -341,10 +341,12 @@ impl Controller {
                 continue;
             }
             let enforced = is_enforced(&self.index, scope, planned);
-            self.index.record_enforced(id, enforced);
-            // A guardrail suspends what was in force, and does not make anybody forget it.
-            if planned.in_force.is_some() || !planned.suspended {
-                self.index.record_in_force(id, planned.in_force.as_ref());
+            if let Some(entry) = self.index.entry_mut(id) {
+                entry.enforced = Some(enforced);
+                // A guardrail suspends what was in force, and does not make anybody forget it.
+                if planned.in_force.is_some() || !planned.suspended {
+                    entry.in_force.clone_from(&planned.in_force);
+                }
             }
             if let Some(since) = self.awaited.remove(id) {
                 let took = now.instant.saturating_duration_since(since);

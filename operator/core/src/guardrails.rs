@@ -10,21 +10,22 @@ use corsward_api::v1alpha1::{
     ClusterCorsPolicySpec, Enforcement, Guardrails, LabelExpression, LabelOperator,
     NamespaceSelector, Revision, Revisions,
 };
+use corsward_manifest::convert;
 use corsward_manifest::finding::ShapeReason;
-use corsward_manifest::{convert, shape};
+use corsward_manifest::knowledge::FullKnowledge;
 use corsward_policy::contain::Cover;
 use corsward_policy::draft::DisallowedRequests;
 use corsward_policy::finding::{self, Danger};
 use corsward_policy::header_name::{HeaderName, is_cors_non_wildcard_request_header_name};
 use corsward_policy::method::{Method, is_cors_safelisted_method};
-use corsward_policy::policy::{Cors, Names};
-use corsward_policy::{Finding, Knowledge, Policy, validate};
+use corsward_policy::policy::{Cors, Names, PolicyBlock};
+use corsward_policy::{Finding, Policy, validate};
 use serde_json::Value;
 
 use crate::cluster_state::{Labels, RawObject};
 use crate::finding::{Excess, GuardrailReason};
 use crate::label;
-use crate::object::ValidatedObject;
+use crate::object::{ValidatedObject, read_spec};
 
 /// The label that the API server gives to every namespace: its name.
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
@@ -32,7 +33,8 @@ const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 /// The limits of a `ClusterCorsPolicy`, parsed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Guardrail {
-    name: String,
+    /// The name of its `ClusterCorsPolicy`.
+    pub name: String,
     enforced: bool,
     selector: Option<NamespaceSelector>,
     origins: Option<Cover>,
@@ -73,11 +75,7 @@ pub fn check(policy: &Policy, guardrails: &[Guardrail]) -> Vec<Finding> {
 
 impl GuardrailStates {
     /// Takes in the guardrails that there are; `true`: others hold now.
-    pub fn validate(
-        &mut self,
-        all: &BTreeMap<String, RawObject>,
-        knowledge: &dyn Knowledge,
-    ) -> bool {
+    pub fn validate(&mut self, all: &BTreeMap<String, RawObject>) -> bool {
         let before: Vec<Guardrail> = self.in_force().cloned().collect();
         self.0.retain(|name, _| all.contains_key(name));
         for (name, object) in all {
@@ -85,14 +83,12 @@ impl GuardrailStates {
             if known.is_some_and(|known| known.validated.object == *object) {
                 continue;
             }
-            let (guardrail, findings) = Guardrail::parse(name, &object.spec, knowledge);
-            let (generation, spec) = (object.generation, object.spec.clone());
-            let accepted = guardrail.is_some();
-            let kept = || known.and_then(|known| known.in_force.clone());
+            let (guardrail, findings) = Guardrail::parse(name, &object.spec);
             let in_force = guardrail
-                .map(|guardrail| (generation, spec, guardrail))
-                .or_else(|| kept().or_else(|| recorded(name, object, knowledge)));
-            let validated = ValidatedObject { object: object.clone(), accepted, findings };
+                .map(|guardrail| (object.generation, object.spec.clone(), guardrail))
+                .or_else(|| known?.in_force.clone())
+                .or_else(|| recorded(name, object));
+            let validated = ValidatedObject { object: object.clone(), findings };
             self.0.insert(name.clone(), GuardrailState { validated, in_force });
         }
         !self.in_force().eq(&before)
@@ -111,15 +107,11 @@ impl GuardrailStates {
 }
 
 /// The spec in force before a restart, by the status.
-fn recorded(
-    name: &str,
-    object: &RawObject,
-    knowledge: &dyn Knowledge,
-) -> Option<(i64, Arc<Value>, Guardrail)> {
+fn recorded(name: &str, object: &RawObject) -> Option<(i64, Arc<Value>, Guardrail)> {
     let Revisions { in_force, suspended: _ } = object.status.read()?;
     let Revision { generation, spec } = in_force?;
     let spec = spec.value();
-    let guardrail = Guardrail::parse_accepted(name, &spec, knowledge)?;
+    let guardrail = Guardrail::parse_accepted(name, &spec)?;
     Some((generation, Arc::new(spec), guardrail))
 }
 
@@ -127,51 +119,34 @@ fn recorded(
 
 impl Guardrail {
     /// The guardrail of that name, and what there is to say about its spec. `None`: a finding refuses it.
-    pub fn parse(
-        name: &str,
-        spec: &Value,
-        knowledge: &dyn Knowledge,
-    ) -> (Option<Self>, Vec<Finding>) {
-        let (guardrail, findings) = Self::look(name, spec, knowledge);
+    pub fn parse(name: &str, spec: &Value) -> (Option<Self>, Vec<Finding>) {
+        let (guardrail, findings) = Self::look(name, spec);
         let refused = findings.iter().any(Finding::is_refusal);
         (guardrail.filter(|_| !refused), findings)
     }
 
     /// The same for a spec that holds: what an earlier release accepted and this one refuses bounds policies as before, as far as it
     /// can be read.
-    pub(crate) fn parse_accepted(
-        name: &str,
-        spec: &Value,
-        knowledge: &dyn Knowledge,
-    ) -> Option<Self> {
-        let (guardrail, findings) = Self::look(name, spec, knowledge);
+    fn parse_accepted(name: &str, spec: &Value) -> Option<Self> {
+        let (guardrail, findings) = Self::look(name, spec);
         let is_unreadable = |finding: &Finding| {
             finding.is_refusal() && finding.reason.downcast_ref::<ShapeReason>().is_some()
         };
         guardrail.filter(|_| !findings.iter().any(is_unreadable))
     }
 
-    fn look(name: &str, spec: &Value, knowledge: &dyn Knowledge) -> (Option<Self>, Vec<Finding>) {
-        let (mut spec, mut findings) = (spec.clone(), Vec::new());
-        let repairs = shape::check(corsward_api::GUARDRAIL_KIND, &mut spec, &mut findings);
-        let mut later = Vec::new();
-        let spec = shape::read(corsward_api::GUARDRAIL_KIND, spec, &mut later);
-        let guardrail = spec.map(|spec| Self::read(name, spec, knowledge, &mut later));
-        // What stands in a selector in the wrong place is said of that.
-        if findings.iter().any(|it| it.field.starts_with("spec.namespaceSelector.")) {
-            later.retain(|finding| finding.reason != GuardrailReason::EmptySelector.into());
-        }
-        findings.extend(repairs.beside(later));
-        finding::sort(&mut findings);
-        (guardrail, findings)
+    fn look(name: &str, spec: &Value) -> (Option<Self>, Vec<Finding>) {
+        read_spec(corsward_api::GUARDRAIL_KIND, spec, |spec, of_shape, findings| {
+            let guardrail = Self::read(name, spec, findings);
+            // What stands in a selector in the wrong place is said of that.
+            if of_shape.iter().any(|it| it.field.starts_with("spec.namespaceSelector.")) {
+                findings.retain(|finding| finding.reason != GuardrailReason::EmptySelector.into());
+            }
+            guardrail
+        })
     }
 
-    fn read(
-        name: &str,
-        spec: ClusterCorsPolicySpec,
-        knowledge: &dyn Knowledge,
-        findings: &mut Vec<Finding>,
-    ) -> Self {
+    fn read(name: &str, spec: ClusterCorsPolicySpec, findings: &mut Vec<Finding>) -> Self {
         let ClusterCorsPolicySpec { namespace_selector: selector, enforcement, guardrails } = spec;
         if let Some(selector) = &selector {
             check_selector(selector, findings);
@@ -190,7 +165,7 @@ impl Guardrail {
         } = guardrails;
         let origins = allowed_origins.map(|list| {
             let field = "spec.guardrails.allowedOrigins";
-            Cover::new(&noted(validate::patterns(&list, field, knowledge), findings))
+            Cover::new(&noted(validate::patterns(&list, field, &FullKnowledge), findings))
         });
         let methods = allowed_methods.map(|list| {
             noted(validate::method_names(&list, "spec.guardrails.allowedMethods"), findings)
@@ -221,11 +196,6 @@ impl Guardrail {
         }
     }
 
-    /// The name of its `ClusterCorsPolicy`.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
     /// Does it bound the policies of that namespace, which has those labels?
     pub fn selects(&self, namespace: &str, labels: &Labels) -> bool {
         let Some(NamespaceSelector { match_labels, match_expressions }) = &self.selector else {
@@ -241,89 +211,71 @@ impl Guardrail {
     }
 
     fn check(&self, policy: &Policy) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        let mut exceed = |field: String, excess: Excess| {
-            let (guardrail, enforced) = (self.name.clone(), self.enforced);
-            let reason = GuardrailReason::Exceeded { guardrail, enforced, excess };
-            findings.push(Finding::new(field, reason));
-        };
+        let mut excesses = Vec::new();
         for block in policy.blocks() {
             if let Some(cors) = block.cors {
-                self.check_cors(cors, &format!("{}.cors", block.field), &mut exceed);
+                self.check_cors(cors, &format!("{}.cors", block.field), &mut excesses);
             }
         }
-        for listed in policy.dangers() {
-            if self.forbidden.contains(&listed.danger) {
-                exceed(listed.field.clone(), Excess::Danger(listed.danger));
-            }
-        }
+        let dangers = policy.dangers().iter().filter(|it| self.forbidden.contains(&it.danger));
+        excesses.extend(dangers.map(|it| (it.field.clone(), Excess::Danger(it.danger))));
         if self.rejects {
-            for field in forwarding(policy) {
-                exceed(field, Excess::Forwarded);
-            }
+            excesses.extend(forwarding(policy).into_iter().map(|field| (field, Excess::Forwarded)));
         }
-        findings
+        let finding = |(field, excess)| {
+            let (guardrail, enforced) = (self.name.clone(), self.enforced);
+            Finding::new(field, GuardrailReason::Exceeded { guardrail, enforced, excess })
+        };
+        excesses.into_iter().map(finding).collect()
     }
 
-    fn check_cors(&self, cors: &Cors, field: &str, exceed: &mut impl FnMut(String, Excess)) {
+    fn check_cors(&self, cors: &Cors, field: &str, excesses: &mut Vec<(String, Excess)>) {
         if let Some(allowed) = &self.origins {
             for (at, origin) in cors.origins().iter().enumerate() {
                 if !allowed.contains(origin) {
                     let excess = Excess::Origin(origin.to_string());
-                    exceed(format!("{field}.allowOrigins[{at}]"), excess);
+                    excesses.push((format!("{field}.allowOrigins[{at}]"), excess));
                 }
             }
         }
         for (at, regex) in cors.regexes().iter().enumerate().filter(|_| !self.regexes) {
             let excess = Excess::Regex(regex.as_str().to_owned());
-            exceed(format!("{field}.allowOriginRegexes[{at}]"), excess);
+            excesses.push((format!("{field}.allowOriginRegexes[{at}]"), excess));
         }
         if let (Some(seconds), Some(max)) = (cors.max_age(), self.max_age)
             && seconds > max
         {
             let written = seconds.to_string();
-            exceed(format!("{field}.maxAge"), Excess::MaxAge { written, max });
+            excesses.push((format!("{field}.maxAge"), Excess::MaxAge { written, max }));
         }
         // `*` does not cover `Authorization`, and what needs no preflight needs no permission.
         if let Some(allowed) = &self.methods {
-            let is_covered = |method: &Method| {
+            let beyond = beyond(cors.methods(), allowed, |method| {
                 allowed.any() || is_cors_safelisted_method(method.as_str().as_bytes())
-            };
-            for method in beyond(cors.methods(), allowed, is_covered) {
-                exceed(format!("{field}.allowMethods"), Excess::Method(method));
-            }
+            });
+            excesses.extend(beyond.map(|it| (format!("{field}.allowMethods"), Excess::Method(it))));
         }
         if let Some(allowed) = &self.headers {
-            let is_covered = |header: &HeaderName| {
+            let beyond = beyond(cors.headers(), allowed, |header| {
                 let name = header.as_str().as_bytes();
                 allowed.any() && !is_cors_non_wildcard_request_header_name(name)
-            };
-            for header in beyond(cors.headers(), allowed, is_covered) {
-                exceed(format!("{field}.allowHeaders"), Excess::Header(header));
-            }
+            });
+            excesses.extend(beyond.map(|it| (format!("{field}.allowHeaders"), Excess::Header(it))));
         }
     }
 }
 
 /// The fields of a policy that forward requests of origins that are not allowed.
 fn forwarding(policy: &Policy) -> Vec<String> {
-    let mut blocks = policy.blocks();
-    let own = blocks.next();
-    let own_cors = own.as_ref().is_some_and(|own| own.cors.is_some());
-    let forwards = |said: Option<DisallowedRequests>| said == Some(DisallowedRequests::Forward);
-    let own_forwards = own.is_some_and(|own| forwards(own.disallowed_requests));
-    let (mut fields, mut inherited) = (Vec::new(), own_cors);
-    for rule in blocks {
-        inherited |= rule.disallowed_requests.is_none();
-        if forwards(rule.disallowed_requests) {
-            fields.push(format!("{}.disallowedRequests", rule.field));
-        }
-    }
+    let blocks: Vec<PolicyBlock<'_>> = policy.blocks().collect();
+    let [own, rules @ ..] = &*blocks else { return Vec::new() };
     // What the policy says counts where something is left to it.
-    if own_forwards && inherited {
-        fields.insert(0, "spec.disallowedRequests".to_owned());
-    }
-    fields
+    let is_left = own.cors.is_some() || rules.iter().any(|it| it.disallowed_requests.is_none());
+    let counting = Some(own).filter(|_| is_left).into_iter().chain(rules);
+    counting
+        .filter(|it| it.disallowed_requests == Some(DisallowedRequests::Forward))
+        .map(|it| format!("{}.disallowedRequests", it.field))
+        .collect()
 }
 
 /// The value of a validated field, whose findings join the others.
@@ -337,11 +289,10 @@ fn beyond<N: PartialEq + ToString>(
     ours: &Names<N>,
     allowed: &Names<N>,
     is_covered: impl Fn(&N) -> bool,
-) -> Vec<String> {
-    let is_allowed = |name: &N| is_covered(name) || allowed.named().contains(name);
+) -> impl Iterator<Item = String> {
     let star = (ours.any() && !allowed.any()).then(|| "*".to_owned());
-    let named = ours.named().iter().filter(|name| !is_allowed(name)).map(ToString::to_string);
-    star.into_iter().chain(named).collect()
+    let is_beyond = move |name: &&N| !is_covered(name) && !allowed.named().contains(name);
+    star.into_iter().chain(ours.named().iter().filter(is_beyond).map(ToString::to_string))
 }
 
 /// Kubernetes, `LabelSelectorRequirement`.
@@ -366,15 +317,10 @@ fn check_selector(selector: &NamespaceSelector, findings: &mut Vec<Finding>) {
     for (at, LabelExpression { key, operator, values }) in match_expressions.iter().enumerate() {
         let field = format!("{field}.matchExpressions[{at}]");
         findings.extend(label::check_expression(key, values, &field));
-        let (operator, needed) = match operator {
-            LabelOperator::In => ("In", true),
-            LabelOperator::NotIn => ("NotIn", true),
-            LabelOperator::Exists => ("Exists", false),
-            LabelOperator::DoesNotExist => ("DoesNotExist", false),
-        };
-        if values.is_empty() == needed {
+        let is_needed = matches!(operator, LabelOperator::In | LabelOperator::NotIn);
+        if values.is_empty() == is_needed {
             let field = format!("{field}.values");
-            findings.push(Finding::new(field, GuardrailReason::Values { operator, needed }));
+            findings.push(Finding::new(field, GuardrailReason::Values(*operator)));
         }
     }
 }

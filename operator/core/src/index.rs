@@ -3,15 +3,14 @@
 mod entry;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::Arc;
 
-use corsward_policy::{Finding, Knowledge, PolicyId, finding};
+use corsward_policy::{Finding, PolicyId, finding};
 use serde_json::Value;
 
 pub use self::entry::{Entry, PolicyInForce};
 use crate::capabilities::{Reach, ServedTargets};
-use crate::cluster_state::{Change, ClusterState, Key, Labels, Namespace, NamespaceMode};
+use crate::cluster_state::{Change, ClusterState, Key, Labels, NamespaceMode};
 use crate::event::Problem;
 use crate::guardrails::{Guardrail, GuardrailStates};
 use crate::json_text::JsonText;
@@ -32,14 +31,18 @@ const STOPPED_BY_SWITCH: &str =
     "the value `enforcement` of the chart is Off: no policy is enforced anywhere";
 
 /// Every policy there is.
+#[derive(Debug)]
 pub struct Index {
-    knowledge: Arc<dyn Knowledge + Send + Sync>,
     reach: Reach,
     entries: BTreeMap<PolicyId, Box<Entry>>,
-    cluster_state: ClusterState,
-    origin_sets: OriginSets,
-    guardrails: GuardrailStates,
-    problems: Vec<Problem>,
+    /// The state of the cluster.
+    pub(crate) cluster_state: ClusterState,
+    /// The origin sets.
+    pub(crate) origin_sets: OriginSets,
+    /// The guardrails.
+    pub(crate) guardrails: GuardrailStates,
+    /// Everything wrong outside of policies.
+    pub(crate) problems: Vec<Problem>,
     /// In force before a restart, of policies that no source has shown yet.
     remembered: BTreeMap<PolicyId, PolicyInForce>,
     /// The parts that have changed since the last call.
@@ -64,10 +67,9 @@ pub enum Scope {
 // === impl Index ===
 
 impl Index {
-    /// An empty index that asks `knowledge` about what the core cannot know.
-    pub fn new(knowledge: Arc<dyn Knowledge + Send + Sync>, reach: Reach) -> Self {
+    /// An empty index.
+    pub fn new(reach: Reach) -> Self {
         Self {
-            knowledge,
             reach,
             entries: BTreeMap::new(),
             cluster_state: ClusterState::default(),
@@ -132,31 +134,23 @@ impl Index {
 
     /// Takes in what was in force before a restart. `false`: nothing can be made of that spec, and it is forgotten.
     pub fn remember(&mut self, id: PolicyId, generation: i64, spec: &Value) -> bool {
-        let accepted = self.accept(&id, generation, JsonText::of(spec), None);
-        let Some(in_force) = accepted else { return false };
-        self.remembered.insert(id, in_force);
+        let text = JsonText::of(spec).into();
+        let object = Object { id, place: None, generation: None, text, record: None };
+        let Some(in_force) = self.accept(generation, &object) else { return false };
+        self.remembered.insert(object.id, in_force);
         true
     }
 
-    /// That spec as it would be in force, unless it is refused.
-    fn accept(
-        &self,
-        id: &PolicyId,
-        generation: i64,
-        spec: JsonText,
-        object: Option<&Object>,
-    ) -> Option<PolicyInForce> {
-        let record = object.and_then(|object| object.record.clone());
-        let text = spec.into();
-        let object = Object { id: id.clone(), place: None, generation: None, text, record };
-        let context = Context { accepted_before: true, ..self.context() };
-        let accepted = validate_object(&object, context).accepted?;
+    /// The spec of an object as it would be in force, unless it is refused.
+    fn accept(&self, generation: i64, object: &Object) -> Option<PolicyInForce> {
+        let accepted = self.validation(object, true).accepted?;
         Some(PolicyInForce { generation, accepted })
     }
 
-    fn context(&self) -> Context<'_> {
-        let sets = self.origin_sets.origins();
-        Context { reach: self.reach, sets, ..Context::new(&*self.knowledge) }
+    fn validation(&self, object: &Object, accepted_before: bool) -> Validation {
+        let (reach, sets) = (self.reach, &self.origin_sets.origins);
+        let context = Context { reach, sets, accepted_before, may_have_others: false };
+        validate_object(object, context)
     }
 
     /// The validation of an object, where `strict` is that of a new one: a spec that was accepted once stays accepted until it is
@@ -174,14 +168,15 @@ impl Index {
         if strict.accepted.is_some() || !in_force.is_some_and(is_in_force) {
             return strict;
         }
-        validate_object(object, Context { accepted_before: true, ..self.context() })
+        self.validation(object, true)
     }
 
     /// The spec in force, switched off.
     fn off(&self, object: &Object, in_force: &PolicyInForce) -> Option<PolicyInForce> {
         let mut spec = in_force.spec.value();
         spec.as_object_mut()?.insert("mode".to_owned(), OFF.into());
-        self.accept(&object.id, in_force.generation, JsonText::of(&spec), Some(object))
+        let text = JsonText::of(&spec).into();
+        self.accept(in_force.generation, &Object { text, ..object.clone() })
     }
 
     /// A policy is there, new or changed.
@@ -191,16 +186,13 @@ impl Index {
             return;
         }
         // A status was written, most often: what the object says is kept once, for what is in force refers to it too.
-        let same = previous.filter(|previous| previous.object.text == object.text);
-        if let Some(same) = same {
-            object.text = same.object.text.clone();
+        if let Some(same) = previous.filter(|previous| previous.object.text == object.text) {
+            object.text.clone_from(&same.object.text);
         }
         // A file was renamed, or a status written: there is nothing new to say.
         let known = previous.filter(|previous| previous.object.says_the_same(&object));
-        let strict = known.map_or_else(
-            || validate_object(&object, self.context()),
-            |known| known.validation.clone(),
-        );
+        let strict =
+            known.map_or_else(|| self.validation(&object, false), |known| known.validation.clone());
         let in_force = self.in_force_of(&object, previous, strict.accepted.as_ref());
         let generation = generation(&object, previous, in_force.as_ref());
         let validation = match known {
@@ -208,23 +200,19 @@ impl Index {
             None => self.or_kept(strict, &object, generation, in_force.as_ref()),
         };
         let in_force = in_force.map(|in_force| in_force.shared(validation.accepted.as_ref()));
-        let stopped = match &in_force {
-            Some(in_force) if validation.accepted.is_none() && says_off(&object) => {
-                self.off(&object, in_force)
-            }
-            _ => None,
-        };
+        let is_stopped = validation.accepted.is_none() && says_off(&object);
+        let stopped = in_force.as_ref().filter(|_| is_stopped);
+        let stopped = stopped.and_then(|in_force| self.off(&object, in_force));
         let id = object.id.clone();
         let enforced = previous.and_then(|previous| previous.enforced);
         let entry = Entry { object, generation, validation, in_force, enforced, stopped };
-        let entry = Box::new(entry);
-        let scope = Scope::Namespace(id.namespace.clone());
-        if self.reach != Reach::One && previous.is_some_and(|it| entry.is_restated(it)) {
+        let scope = Scope::of(self.reach, &id.namespace);
+        if scope != Scope::All && previous.is_some_and(|it| entry.is_restated(it)) {
             self.restated.insert(scope);
         } else {
-            self.touch(&id.namespace);
+            self.changed.insert(scope);
         }
-        self.entries.insert(id, entry);
+        self.entries.insert(id, Box::new(entry));
     }
 
     /// A policy is there, validated in the context of the files that it is in.
@@ -245,15 +233,15 @@ impl Index {
         accepted: Option<&Arc<Accepted>>,
     ) -> Option<PolicyInForce> {
         let known = match previous {
-            // The leader published it, and does not read its own status.
-            Some(previous) if self.leading && previous.object.uid() == object.uid() => {
-                return previous.in_force.clone();
-            }
             Some(previous) if previous.object.uid() == object.uid() => previous.in_force.clone(),
             // Another object of that name is another policy.
             Some(_) => None,
             None => self.remembered.get(&object.id).cloned(),
         };
+        // The leader published it, and does not read its own status.
+        if self.leading && previous.is_some_and(|it| it.object.uid() == object.uid()) {
+            return known;
+        }
         let Some((generation, spec)) = object.recorded() else { return known };
         // A status may be older than what was seen to be published.
         let is_known = |known: &PolicyInForce| {
@@ -263,9 +251,10 @@ impl Index {
             return known;
         }
         // Most often it is what the object says, too.
-        let same = accepted.filter(|accepted| accepted.spec == spec).map(Arc::clone);
-        let same = same.map(|accepted| PolicyInForce { generation, accepted });
-        same.or_else(|| self.accept(&object.id, generation, spec, Some(object))).or(known)
+        if let Some(same) = accepted.filter(|accepted| accepted.spec == spec) {
+            return Some(PolicyInForce { generation, accepted: Arc::clone(same) });
+        }
+        self.accept(generation, &Object { text: spec.into(), ..object.clone() }).or(known)
     }
 
     /// A policy is gone.
@@ -279,9 +268,9 @@ impl Index {
     /// These policies are there, and no others.
     pub fn reset(&mut self, objects: Vec<Object>) {
         let ids: BTreeSet<PolicyId> = objects.iter().map(|object| object.id.clone()).collect();
+        self.remembered.retain(|id, _| ids.contains(id));
         let gone: Vec<PolicyId> =
             self.entries.keys().filter(|id| !ids.contains(id)).cloned().collect();
-        self.remembered.retain(|id, _| ids.contains(id));
         for id in &gone {
             self.delete(id);
         }
@@ -311,85 +300,62 @@ impl Index {
         }
         let is_set = matches!(change, Change::OriginSet(_));
         let is_guardrail = matches!(change, Change::Guardrail(_));
-        if !self.cluster_state.on(change) {
+        if !self.cluster_state.on(change)
+            || is_guardrail && !self.guardrails.validate(&self.cluster_state.guardrails)
+        {
             return;
-        }
-        if is_guardrail {
-            let guardrails = &self.cluster_state.guardrails;
-            if !self.guardrails.validate(guardrails, &*self.knowledge) {
-                return;
-            }
         }
         if is_set {
-            let changed =
-                self.origin_sets.validate(&self.cluster_state.origin_sets, &*self.knowledge);
+            let changed = self.origin_sets.validate(&self.cluster_state.origin_sets);
             self.revalidate_users(&changed);
-            for key in changed {
-                self.touch(&key.namespace);
-            }
-            return;
+            namespaces = Some(changed.into_iter().map(|key| key.namespace).collect());
         }
-        match namespaces {
-            Some(namespaces) => {
-                for namespace in namespaces {
-                    self.touch(&namespace);
-                }
-            }
-            None => self.touch_all(),
+        let Some(namespaces) = namespaces else { return self.touch_all() };
+        for namespace in namespaces {
+            self.touch(&namespace);
         }
     }
 
     /// Reviews again the policies that name one of these sets.
     fn revalidate_users(&mut self, sets: &BTreeSet<Key>) {
-        let names_one = |entry: &&Entry| {
+        let names_one = |entry: &Entry| {
             let namespace = &entry.object.id.namespace;
+            // The spec is read only where it may matter.
             let spec = entry.object.spec();
-            // It is read only where it may matter.
-            let spec = spec.filter(|_| sets.iter().any(|set| set.namespace == *namespace));
-            spec.map(|spec| origin_sets::names(&spec.value()))
+            spec.filter(|_| sets.iter().any(|set| set.namespace == *namespace))
+                .map(|spec| origin_sets::names(&spec.value()))
                 .into_iter()
                 .flatten()
                 .any(|name| sets.contains(&Key { namespace: namespace.clone(), name }))
         };
-        let users: Vec<Object> = self
-            .entries
-            .values()
-            .map(Box::as_ref)
-            .filter(names_one)
-            .map(|entry| entry.object.clone())
-            .collect();
-        for object in users {
-            let Some(entry) = self.entries.get(&object.id) else { continue };
-            let strict = validate_object(&object, self.context());
-            let validation =
-                self.or_kept(strict, &object, entry.generation, entry.in_force.as_ref());
-            if let Some(entry) = self.entries.get_mut(&object.id) {
+        let users = self.entries.values().filter(|entry| names_one(entry));
+        let validations = users.map(|entry| {
+            let Entry { object, generation, in_force, .. } = &**entry;
+            let strict = self.validation(object, false);
+            (object.id.clone(), self.or_kept(strict, object, *generation, in_force.as_ref()))
+        });
+        for (id, validation) in validations.collect::<Vec<_>>() {
+            if let Some(entry) = self.entry_mut(&id) {
                 entry.validation = validation;
             }
         }
     }
 
     fn touch(&mut self, namespace: &str) {
-        self.changed.insert(match self.reach {
-            Reach::One => Scope::All,
-            Reach::Targets(_) => Scope::Namespace(namespace.to_owned()),
-        });
+        self.changed.insert(Scope::of(self.reach, namespace));
     }
 
     fn touch_all(&mut self) {
-        let without_policies = (self.reach == Reach::One).then(String::new);
-        let namespaces = self.entries.keys().map(|id| id.namespace.clone());
-        let namespaces: BTreeSet<String> = namespaces.chain(without_policies).collect();
-        for namespace in namespaces {
-            self.touch(&namespace);
-        }
+        // No policy is an answer too.
+        self.changed.extend((self.reach == Reach::One).then_some(Scope::All));
+        self.changed.extend(self.entries.keys().map(|id| Scope::of(self.reach, &id.namespace)));
     }
 
     /// The validation of an object as if it existed now.
     pub fn validate(&self, object: &CheckedObject) -> Vec<Finding> {
         match object {
             CheckedObject::CorsPolicy(object) => {
-                let mut validation = validate_object(object, self.context());
+                let mut validation = self.validation(object, false);
                 if let Some(accepted) = &validation.accepted {
                     let namespace = &object.id.namespace;
                     let exceeded = accepted.exceeded(&self.guardrails_of(namespace));
@@ -404,12 +370,9 @@ impl Index {
                 finding::sort(&mut validation.findings);
                 validation.findings
             }
-            CheckedObject::OriginSet { written } => {
-                origin_sets::parse(&written.spec, &*self.knowledge).1
-            }
-            CheckedObject::ClusterCorsPolicy { name, written } => {
-                Guardrail::parse(name, &written.spec, &*self.knowledge).1
-            }
+            CheckedObject::OriginSet(spec) => origin_sets::parse(spec).1,
+            // No finding names the object.
+            CheckedObject::ClusterCorsPolicy(spec) => Guardrail::parse("", spec).1,
         }
     }
 
@@ -436,18 +399,9 @@ impl Index {
         std::mem::take(&mut self.restated)
     }
 
-    /// Proxies run this of a policy now.
-    pub(crate) fn record_in_force(&mut self, id: &PolicyId, in_force: Option<&PolicyInForce>) {
-        if let Some(entry) = self.entries.get_mut(id) {
-            entry.in_force = in_force.cloned();
-        }
-    }
-
-    /// Records whether what was published enforces a policy.
-    pub(crate) fn record_enforced(&mut self, id: &PolicyId, enforced: bool) {
-        if let Some(entry) = self.entries.get_mut(id) {
-            entry.enforced = Some(enforced);
-        }
+    /// A policy, to record what proxies run of it.
+    pub(crate) fn entry_mut(&mut self, id: &PolicyId) -> Option<&mut Entry> {
+        self.entries.get_mut(id).map(Box::as_mut)
     }
 
     /// Every policy, by namespace and name.
@@ -464,11 +418,6 @@ impl Index {
         all.take_while(move |(id, _)| namespace.is_none_or(|namespace| id.namespace == namespace))
     }
 
-    /// The state of the cluster.
-    pub fn cluster_state(&self) -> &ClusterState {
-        &self.cluster_state
-    }
-
     /// The place in which policies apply.
     pub fn reach(&self) -> Reach {
         self.reach
@@ -476,28 +425,11 @@ impl Index {
 
     /// The reason why no policy of a part is enforced, if there is one.
     pub(crate) fn why_off(&self, scope: &Scope) -> Option<&'static str> {
-        let namespace = scope.namespace().and_then(|name| self.cluster_state.namespaces.get(name));
-        let is_off = |namespace: &Namespace| namespace.mode == NamespaceMode::Off;
-        let of_namespace = || {
+        self.stopped.or_else(|| {
+            let namespace = self.cluster_state.namespaces.get(scope.namespace()?)?;
             let says_off = "the namespace's annotation corsward.io/mode says Off";
-            namespace.is_some_and(is_off).then_some(says_off)
-        };
-        self.stopped.or_else(of_namespace)
-    }
-
-    /// The finding about the mode of a namespace.
-    pub(crate) fn unknown_mode(&self, namespace: &str) -> Option<Finding> {
-        self.cluster_state.namespaces.get(namespace)?.unknown_mode()
-    }
-
-    /// The origin sets.
-    pub fn origin_sets(&self) -> &OriginSets {
-        &self.origin_sets
-    }
-
-    /// The guardrails.
-    pub fn guardrails(&self) -> &GuardrailStates {
-        &self.guardrails
+            (namespace.mode == NamespaceMode::Off).then_some(says_off)
+        })
     }
 
     /// The guardrails of a namespace.
@@ -505,29 +437,23 @@ impl Index {
         let nothing = Labels::new();
         let known = self.cluster_state.namespaces.get(namespace);
         let labels = known.map_or(&nothing, |namespace| &namespace.labels);
-        let all = self.guardrails.in_force();
         // Labels of namespaces are known in a cluster only.
-        let is_meant = |guardrail: &&Guardrail| {
-            self.reach == Reach::One || guardrail.selects(namespace, labels)
-        };
-        all.filter(is_meant).cloned().collect()
-    }
-
-    /// Everything wrong outside of policies.
-    pub fn problems(&self) -> &[Problem] {
-        &self.problems
-    }
-}
-
-impl fmt::Debug for Index {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Index").field("entries", &self.entries).finish_non_exhaustive()
+        let is_meant = |it: &&Guardrail| self.reach == Reach::One || it.selects(namespace, labels);
+        self.guardrails.in_force().filter(is_meant).cloned().collect()
     }
 }
 
 // === impl Scope ===
 
 impl Scope {
+    /// The part that a policy of that namespace is in.
+    fn of(reach: Reach, namespace: &str) -> Self {
+        match reach {
+            Reach::One => Self::All,
+            Reach::Targets(_) => Self::Namespace(namespace.to_owned()),
+        }
+    }
+
     /// The namespace it is; none for one place.
     pub fn namespace(&self) -> Option<&str> {
         match self {
@@ -545,22 +471,15 @@ fn says_off(object: &Object) -> bool {
 
 /// The generation of an object, counted here where its source does not count. A text that cannot be read counts for nothing.
 fn generation(object: &Object, previous: Option<&Entry>, in_force: Option<&PolicyInForce>) -> i64 {
-    let old = in_force.map(|in_force| (in_force.generation, &in_force.spec));
-    let known = match previous {
-        Some(previous) => {
-            let spec = previous.object.spec().or(old.map(|(_, spec)| spec));
-            Some((previous.generation, spec))
-        }
-        None => old.map(|(generation, spec)| (generation, Some(spec))),
+    let old = in_force.map(|in_force| &in_force.spec);
+    let (known, spec) = match (object.generation, previous, in_force) {
+        (Some(generation), ..) => return generation,
+        (None, Some(previous), _) => (previous.generation, previous.object.spec().or(old)),
+        (None, None, Some(in_force)) => (in_force.generation, old),
+        (None, None, None) => return 1,
     };
-    match (object.generation, known) {
-        (Some(generation), _) => generation,
-        (None, None) => 1,
-        (None, Some((generation, known))) => match object.spec() {
-            Some(spec) if Some(spec) != known => generation.saturating_add(1),
-            _ => generation,
-        },
-    }
+    let is_new = object.spec().is_some_and(|new| Some(new) != spec);
+    known.saturating_add(is_new.into())
 }
 
 #[cfg(test)]
@@ -570,11 +489,10 @@ mod tests {
     use crate::publish::istio::REACH;
     use crate::status::ConditionType;
     use crate::testing::{GOOD, REFUSED, TestOutcome, carry_out, id, object, unreadable};
-    use corsward_policy::validate::NoKnowledge;
     use serde_json::json;
 
     fn index() -> Index {
-        Index::new(Arc::new(NoKnowledge), Reach::One)
+        Index::new(Reach::One)
     }
 
     fn in_force(index: &Index, name: &str) -> Option<i64> {
@@ -593,7 +511,7 @@ mod tests {
 
     #[test]
     fn a_status_that_is_written_leaves_what_is_planned() {
-        let mut index = Index::new(Arc::new(NoKnowledge), REACH.unseen());
+        let mut index = Index::new(REACH.unseen());
         index.lead(true);
         let shows = |uid: &str, spec: &Value, status: &Value| {
             let (uid, status) = (uid.to_owned(), JsonText::of(status));

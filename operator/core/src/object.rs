@@ -1,9 +1,14 @@
 //! Object: a policy as a source delivered it, named and placed, its spec still text; and an object that an admission check asks about.
 
+use std::sync::Arc;
+
 use corsward_api::v1alpha1::{Revision, Revisions};
 use corsward_manifest::document::Manifest;
+use corsward_manifest::shape;
 use corsward_manifest::spelling::Spelling;
-use corsward_policy::{Finding, PolicyId};
+use corsward_policy::{Finding, PolicyId, finding};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::cluster_state::RawObject;
 use crate::json_text::JsonText;
@@ -50,29 +55,34 @@ pub struct Text {
 pub enum CheckedObject {
     /// A policy.
     CorsPolicy(Box<Object>),
-    /// Origins that policies share.
-    OriginSet {
-        /// Its content.
-        written: RawObject,
-    },
-    /// Guardrails.
-    ClusterCorsPolicy {
-        /// Its name.
-        name: String,
-        /// Its content.
-        written: RawObject,
-    },
+    /// The spec of origins that policies share.
+    OriginSet(Arc<Value>),
+    /// The spec of guardrails.
+    ClusterCorsPolicy(Arc<Value>),
 }
 
-/// The findings about a text.
+/// The findings about a text. It is accepted if none of them refuses it.
 #[derive(Clone, Debug)]
 pub struct ValidatedObject {
     /// As the API server keeps it.
     pub object: RawObject,
-    /// Is it accepted?
-    pub accepted: bool,
     /// Every finding.
     pub findings: Vec<Finding>,
+}
+
+/// The result of `read` for the spec of an object of that kind, and every finding about it. `None`: the spec has not the shape of its kind.
+/// `read` gets the findings about the shape, and adds its own.
+pub(crate) fn read_spec<S: DeserializeOwned, T>(
+    kind: &str,
+    spec: &Value,
+    read: impl FnOnce(S, &[Finding], &mut Vec<Finding>) -> T,
+) -> (Option<T>, Vec<Finding>) {
+    let (mut spec, mut findings, mut later) = (spec.clone(), Vec::new(), Vec::new());
+    let repairs = shape::check(kind, &mut spec, &mut findings);
+    let result = shape::read(kind, spec, &mut later).map(|spec| read(spec, &findings, &mut later));
+    findings.extend(repairs.beside(later));
+    finding::sort(&mut findings);
+    (result, findings)
 }
 
 // === impl Text ===

@@ -11,6 +11,7 @@ use corsward_policy::draft::Mode;
 use corsward_policy::{Finding, PolicyId};
 
 use crate::bundle::{Bundle, BundleKey, Desired, PublishStatus, is_about_size};
+use crate::cluster_state::Namespace;
 use crate::finding::{GuardrailReason, OriginSetReason, PlacementReason, SizeReason};
 use crate::guardrails::Guardrail;
 use crate::index::{Entry, Index, PolicyInForce, Scope};
@@ -370,7 +371,8 @@ impl Planned {
         let large = holding.iter().find_map(|(_, made)| made.large.get(id));
         planned.findings.extend(large.cloned());
         planned.findings.extend(placement.findings().cloned());
-        planned.findings.extend(index.unknown_mode(&id.namespace));
+        let namespace = index.cluster_state.namespaces.get(&id.namespace);
+        planned.findings.extend(namespace.and_then(Namespace::unknown_mode));
         planned.exceeds = exceeded.iter().any(Finding::is_refusal);
         planned.findings.extend(exceeded);
         planned.matched = index.count(&placement, &id.namespace);

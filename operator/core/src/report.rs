@@ -90,7 +90,7 @@ impl Report {
     /// The report on plans, with the state of their publication.
     pub fn of<'s>(index: &Index, plan: &Plan, statuses: impl Iterator<Item = &'s Status>) -> Self {
         let mut files: BTreeMap<&str, Vec<FindingReport>> = BTreeMap::new();
-        for problem in index.problems() {
+        for problem in &index.problems {
             files.entry(&problem.place).or_default().push(FindingReport::of(&problem.finding));
         }
         let file = |(file, findings): (&str, _)| FileReport { file: file.to_owned(), findings };

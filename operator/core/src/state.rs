@@ -61,7 +61,7 @@ impl State {
                 spec: in_force.spec.value(),
             })
         });
-        let guardrails = index.guardrails().all().iter().filter_map(|(name, state)| {
+        let guardrails = index.guardrails.all().iter().filter_map(|(name, state)| {
             let (_, spec, _) = state.in_force.as_ref()?;
             Some((name.clone(), Arc::clone(spec)))
         });

@@ -72,7 +72,8 @@ pub fn carry_out(index: &mut Index) -> TestOutcome {
         let Some(planned) = plan.scope(&scope) else { continue };
         for (id, planned) in &planned.policies {
             if planned.in_force.is_some() || !planned.suspended {
-                index.record_in_force(id, planned.in_force.as_ref());
+                let Some(entry) = index.entry_mut(id) else { continue };
+                entry.in_force.clone_from(&planned.in_force);
             }
         }
         outcome.bundles.extend(planned.bundles().map(|(_, held)| (**held).clone()));

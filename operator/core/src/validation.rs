@@ -8,6 +8,7 @@ use corsward_api::v1alpha1::{CorsPolicySpec, TargetRef};
 use corsward_manifest::convert;
 use corsward_manifest::document::{Kind, Manifest};
 use corsward_manifest::finding::{ShapeReason, SourceReason};
+use corsward_manifest::knowledge::FullKnowledge;
 use corsward_manifest::shape;
 use corsward_manifest::spelling::{self, Spelling};
 use corsward_policy::draft::Specificity;
@@ -15,20 +16,21 @@ use corsward_policy::finding::{self, Reason};
 use corsward_policy::syntax::{is_dns_label, is_dns_subdomain};
 use corsward_policy::validate::validate_accepted;
 use corsward_policy::wire::{self, DecodeError};
-use corsward_policy::{Finding, Knowledge, Policy, Validated, validate};
+use corsward_policy::{Finding, Policy, Validated, validate};
 use serde_json::Value;
 
 use crate::bundle::{MAX_LEN, digest};
 use crate::capabilities::Reach;
 use crate::cluster_state::Key;
 use crate::finding::{
-    Excess, GuardrailReason, PlacementReason, SizeReason, TargetInstead, TargetReason,
+    Excess, GuardrailReason, OriginSetReason, PlacementReason, SizeReason, TargetInstead,
+    TargetReason,
 };
 use crate::guardrails::{self, Guardrail};
 use crate::json_text::JsonText;
 use crate::label;
 use crate::object::{Object, Text};
-use crate::origin_sets::{self, Resolved, SetLookup, Sets};
+use crate::origin_sets::{self, Resolved, Sets};
 use crate::targets::Target;
 
 /// Longest spec of one policy: its status repeats it, and etcd takes both in 1.5 MiB.
@@ -67,10 +69,8 @@ pub struct Accepted {
 }
 
 /// The context of a validation beside the object.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Context<'c> {
-    /// Knows what the core does not.
-    pub knowledge: &'c dyn Knowledge,
     /// The proxies that policies reach.
     pub reach: Reach,
     /// The origin sets that policies may name.
@@ -82,15 +82,15 @@ pub struct Context<'c> {
 }
 
 /// The findings about an origin set or a guardrail, as a file has it; those of its document are taken out of it.
-pub fn dependency_findings(manifest: &mut Manifest, knowledge: &dyn Knowledge) -> Vec<Finding> {
+pub fn dependency_findings(manifest: &mut Manifest) -> Vec<Finding> {
     let mut findings = mem::take(&mut manifest.findings);
     // The meaning of an unknown version cannot be known: it refuses what depends on it.
     findings.extend(match &manifest.spec {
         None => Vec::new(),
         Some(spec) if manifest.kind == Kind::ClusterCorsPolicy => {
-            Guardrail::parse(&manifest.name, spec, knowledge).1
+            Guardrail::parse(&manifest.name, spec).1
         }
-        Some(spec) => origin_sets::parse(spec, knowledge).1,
+        Some(spec) => origin_sets::parse(spec).1,
     });
     spelling::say_once(&mut findings);
     manifest.spelling.quote(&mut findings);
@@ -99,26 +99,15 @@ pub fn dependency_findings(manifest: &mut Manifest, knowledge: &dyn Knowledge) -
 
 /// Reviews an object.
 pub fn validate_object(object: &Object, context: Context<'_>) -> Validation {
-    let Text { spec, findings, spelling } = &object.text;
-    let findings = findings.clone();
-    let Some(spec) = spec else { return Validation { accepted: None, findings, spec: None } };
-    let mut validation = validate_spec(object, (spec, spelling), findings, context);
-    spelling.quote(&mut validation.findings);
-    validation
-}
-
-fn validate_spec(
-    object: &Object,
-    (written, spelling): (&JsonText, &Spelling),
-    mut findings: Vec<Finding>,
-    context: Context<'_>,
-) -> Validation {
+    let Text { spec: written, findings, spelling } = &object.text;
+    let mut findings = findings.clone();
+    let Some(written) = written else { return Validation { accepted: None, findings, spec: None } };
     let mut spec = written.value();
     let target_field = target_field(&spec);
     let names_sets = !origin_sets::names(&spec).is_empty();
     let repairs = shape::check(corsward_api::KIND, &mut spec, &mut findings);
     spelling::say_once(&mut findings);
-    let sets = origin_sets::resolve(&mut spec, |name| context.set(object, name));
+    let sets = origin_sets::resolve(&mut spec, |name| context.origins(object, name));
     let resolved = if names_sets { JsonText::of(&spec) } else { written.clone() };
     let (mut made, mut later) = (None, Vec::new());
     // What does not fit has been replaced: all mistakes are found at once.
@@ -129,8 +118,7 @@ fn validate_spec(
         let of_policy = validated.findings.into_iter().filter(|finding| !is_said(finding));
         later.extend(of_policy.map(|finding| sets.address(finding)));
         later.extend(sets.findings.iter().cloned());
-        let spec_len = spec_len(&resolved, &spec);
-        made = validated.policy.map(|policy| (policy, Target::of(&spec), sets, spec_len));
+        made = validated.policy.map(|policy| (policy, spec));
     }
     findings.extend(repairs.beside(later));
     if context.accepted_before {
@@ -140,32 +128,30 @@ fn validate_spec(
         };
         findings.iter_mut().filter(is_kept).for_each(Finding::demote);
     }
-    let compiled = made
-        .filter(|_| !findings.iter().any(Finding::is_refusal))
-        .map(|made| (wire::encode_for(&[(&made.0, &[])]), made));
-    let too_large = compiled
-        .as_ref()
-        .and_then(|(compiled, (.., spec_len))| size_refusal(*spec_len, &compiled.text));
-    findings.extend(too_large.map(|mut finding| {
-        // A policy in force was published and stored at that size.
+    let mut accepted = None;
+    if let Some((policy, spec)) = made.filter(|_| !findings.iter().any(Finding::is_refusal)) {
+        let compiled = wire::encode_for(&[(&policy, &[])]);
+        let mut too_large = size_refusal(spec_len(&resolved, &spec), &compiled.text);
         if context.accepted_before {
-            finding.demote();
+            // A policy in force was published and stored at that size.
+            too_large.iter_mut().for_each(Finding::demote);
         }
-        finding
-    }));
+        findings.extend(too_large);
+        accepted = Some(Accepted {
+            spec: resolved.clone(),
+            digest: digest(&compiled.text).into(),
+            compiled: compiled.text.into(),
+            refusal: compiled.refusal.map(Box::new),
+            policy: Arc::new(policy),
+            target: Target::of(&spec),
+            sets,
+            spelling: spelling.clone(),
+        });
+    }
     finding::sort(&mut findings);
-    let accepted = compiled.filter(|_| !findings.iter().any(Finding::is_refusal));
-    let accepted = accepted.map(|(compiled, (policy, target, sets, _))| Accepted {
-        spec: resolved.clone(),
-        digest: digest(&compiled.text).into(),
-        compiled: compiled.text.into(),
-        refusal: compiled.refusal.map(Box::new),
-        policy: Arc::new(policy),
-        target,
-        sets,
-        spelling: spelling.clone(),
-    });
-    Validation { accepted: accepted.map(Arc::new), findings, spec: Some(resolved) }
+    let accepted = accepted.filter(|_| !findings.iter().any(Finding::is_refusal)).map(Arc::new);
+    spelling.quote(&mut findings);
+    Validation { accepted, findings, spec: Some(resolved) }
 }
 
 /// The length of a spec with all its defaults, which an API server adds to the text. A short text is not long with them.
@@ -212,10 +198,9 @@ fn validated(object: &Object, spec: &CorsPolicySpec, context: Context<'_>) -> Va
         (Reach::One, _) | (_, Target::Namespace) => Specificity::Namespace,
         (_, Target::Selector(_) | Target::Refs(_)) => Specificity::Workload,
     };
-    let created = object.record.as_ref().and_then(|record| record.created);
-    let draft = convert::draft(&object.id, spec, specificity, created);
+    let draft = convert::draft(&object.id, spec, specificity, object.created());
     let validate = if context.accepted_before { validate_accepted } else { validate };
-    validate(&draft, context.knowledge)
+    validate(&draft, &FullKnowledge)
 }
 
 // === impl Accepted ===
@@ -242,10 +227,7 @@ impl Accepted {
 /// A policy follows from its spec, and need not be compared where the spec is the same.
 impl PartialEq for Accepted {
     fn eq(&self, other: &Self) -> bool {
-        let Self { spec, policy, target: _, sets: _, spelling: _, compiled: _, refusal: _, digest } =
-            self;
-        let same_policy = Arc::ptr_eq(policy, &other.policy) || *policy == other.policy;
-        *digest == other.digest && *spec == other.spec && same_policy
+        self.digest == other.digest && self.spec == other.spec && self.policy == other.policy
     }
 }
 
@@ -254,32 +236,15 @@ impl Eq for Accepted {}
 // === impl Context ===
 
 impl<'c> Context<'c> {
-    /// The context of policies for one place, without origin sets.
-    pub fn new(knowledge: &'c dyn Knowledge) -> Self {
-        static NONE: Sets = Sets::new();
-        Self {
-            knowledge,
-            reach: Reach::One,
-            sets: &NONE,
-            accepted_before: false,
-            may_have_others: false,
-        }
-    }
-
-    fn set(&self, object: &Object, name: &str) -> SetLookup<'c> {
+    /// The origins of a set that a policy names, or the reason why there are none.
+    fn origins(&self, object: &Object, name: &str) -> Result<&'c [String], OriginSetReason> {
         let key = Key { namespace: object.id.namespace.clone(), name: name.to_owned() };
         match self.sets.get(&key) {
-            None if self.may_have_others => SetLookup::Elsewhere,
-            None => SetLookup::Missing,
-            Some(None) => SetLookup::Refused,
-            Some(Some(origins)) => SetLookup::Origins(origins),
+            Some(Some(origins)) => Ok(origins),
+            Some(None) => Err(OriginSetReason::Refused(key.name)),
+            None if self.may_have_others => Err(OriginSetReason::NotAmongFiles(key.name)),
+            None => Err(OriginSetReason::Missing(key.name)),
         }
-    }
-}
-
-impl std::fmt::Debug for Context<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Context").field("reach", &self.reach).finish_non_exhaustive()
     }
 }
 
@@ -428,8 +393,11 @@ mod tests {
     use crate::capabilities::ServedTargets;
     use crate::publish::istio::REACH;
     use corsward_policy::PolicyId;
-    use corsward_policy::validate::NoKnowledge;
     use serde_json::json;
+
+    fn context(reach: Reach, sets: &Sets) -> Context<'_> {
+        Context { reach, sets, accepted_before: false, may_have_others: false }
+    }
 
     fn codes(spec: &Value) -> Vec<String> {
         codes_of(spec, Reach::One)
@@ -439,7 +407,7 @@ mod tests {
         let id = PolicyId { namespace: "shop".into(), name: "api".into() };
         let text = JsonText::of(spec).into();
         let object = Object { id, place: None, generation: None, text, record: None };
-        let validation = validate_object(&object, Context { reach, ..Context::new(&NoKnowledge) });
+        let validation = validate_object(&object, context(reach, &Sets::new()));
         assert_eq!(
             validation.accepted.is_none(),
             validation.findings.iter().any(Finding::is_refusal),
@@ -511,9 +479,7 @@ mod tests {
         let object = Object { id, place: None, generation: None, text, record: None };
         let key = Key { namespace: "shop".into(), name: "partners".into() };
         let sets = Sets::from([(key, Some(vec!["https://b.example".to_owned()]))]);
-        let knowledge = &NoKnowledge;
-        let context = Context { reach: REACH, sets: &sets, ..Context::new(knowledge) };
-        let accepted = validate_object(&object, context).accepted.unwrap();
+        let accepted = validate_object(&object, context(REACH, &sets)).accepted.unwrap();
         let want = json!({"cors": {"allowOrigins": ["https://a.example", "https://b.example"]}});
         assert_eq!(accepted.spec.value(), want);
     }

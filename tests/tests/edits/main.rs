@@ -16,10 +16,10 @@ use corsward_api::definitions;
 use corsward_cli::policies::{FileSource, Policies, SourceFile};
 use corsward_manifest::amend;
 use corsward_manifest::document::Kind;
-use corsward_manifest::knowledge::FullKnowledge;
 use corsward_operator::source::document;
+use corsward_operator_core::capabilities::Reach;
 use corsward_operator_core::guardrails::{self, Guardrail};
-use corsward_operator_core::origin_sets;
+use corsward_operator_core::origin_sets::{self, Sets};
 use corsward_operator_core::validation::{Context, Validation, validate_object};
 use corsward_policy::Finding;
 use corsward_policy::finding::{Edit, Written};
@@ -63,6 +63,11 @@ const WITHOUT_EDIT: [(&str, &str); 31] = [
     ("CORS-W501", "in the object the quotes are there: they are missing in the text of the file"),
 ];
 
+/// The context of policies for one place.
+fn context(sets: &Sets) -> Context<'_> {
+    Context { reach: Reach::One, sets, accepted_before: false, may_have_others: false }
+}
+
 /// The findings about an object, beside others that it depends on.
 fn findings(object: &Value, beside: &[Value]) -> Vec<Finding> {
     let text: Vec<String> = std::iter::once(object).chain(beside).map(Value::to_string).collect();
@@ -72,9 +77,9 @@ fn findings(object: &Value, beside: &[Value]) -> Vec<Finding> {
     for dependency in documents.dependencies {
         if dependency.kind == Kind::ClusterCorsPolicy {
             let name = &dependency.key.name;
-            bounds.extend(Guardrail::parse(name, &dependency.spec, &FullKnowledge).0);
+            bounds.extend(Guardrail::parse(name, &dependency.spec).0);
         } else {
-            let origins = origin_sets::parse(&dependency.spec, &FullKnowledge).0;
+            let origins = origin_sets::parse(&dependency.spec).0;
             sets.insert(dependency.key, origins);
         }
     }
@@ -85,9 +90,8 @@ fn findings(object: &Value, beside: &[Value]) -> Vec<Finding> {
         let field = finding.field.rsplit(' ').next().unwrap_or_default().to_owned();
         Finding { field, ..finding }
     }));
-    let context = Context { sets: &sets, ..Context::new(&FullKnowledge) };
     for object in &documents.objects {
-        let Validation { accepted, findings, spec: _ } = validate_object(object, context);
+        let Validation { accepted, findings, spec: _ } = validate_object(object, context(&sets));
         said.extend(findings);
         if let Some(accepted) = accepted {
             said.extend(guardrails::check(&accepted.policy, &bounds));

@@ -1,12 +1,12 @@
 //! Numbers, truth values and nothing: a finding quotes them as the file has them, and its fix is accepted in that place.
 
-use corsward_manifest::knowledge::FullKnowledge;
 use corsward_operator::source::document;
 use corsward_operator_core::guardrails::Guardrail;
-use corsward_operator_core::validation::{Context, validate_object};
+use corsward_operator_core::origin_sets::Sets;
+use corsward_operator_core::validation::validate_object;
 use corsward_policy::Finding;
 
-use crate::findings_in;
+use crate::{context, findings_in};
 
 const HEAD: &str = "apiVersion: corsward.io/v1alpha1\nkind: ";
 const CORS: &str = "allowOrigins: [https://a.example], allowHeaders: [content-type]";
@@ -126,12 +126,12 @@ fn a_value_that_no_quotes_mend_is_quoted_as_written_too() {
 #[test]
 fn what_exceeds_a_guardrail_is_quoted_as_written() {
     let spec = serde_json::json!({"guardrails": {"maxMaxAge": 600}});
-    let guardrail = Guardrail::parse("platform", &spec, &FullKnowledge).0.unwrap();
+    let guardrail = Guardrail::parse("platform", &spec).0.unwrap();
     for written in ["0x15181", "0o1777", "1_000", "7200"] {
         let text = cors(&format!("maxAge: {written}"));
         let documents = document::read("a.yaml", text.as_bytes()).unwrap();
         let object = &documents.objects[0];
-        let accepted = validate_object(object, Context::new(&FullKnowledge)).accepted.unwrap();
+        let accepted = validate_object(object, context(&Sets::new())).accepted.unwrap();
         let found = accepted.exceeded(std::slice::from_ref(&guardrail));
         let messages: Vec<String> = found.iter().map(Finding::message).collect();
         let [message] = messages.as_slice() else { panic!("{written}: {messages:?}") };

@@ -5,6 +5,7 @@ mod origins;
 mod regexes;
 mod shapes;
 
+use corsward_api::v1alpha1::LabelOperator;
 use corsward_manifest::finding::SourceReason;
 use corsward_operator_core::finding::{
     Excess, GuardrailReason, OriginSetReason, PlacementReason, TargetInstead,
@@ -333,8 +334,8 @@ fn guardrails() -> Vec<Finding> {
     let values = "spec.namespaceSelector.matchExpressions[0].values";
     let own = [
         Finding::new("spec.namespaceSelector", R::EmptySelector),
-        Finding::new(values, R::Values { operator: "In", needed: true }),
-        Finding::new(values, R::Values { operator: "Exists", needed: false }),
+        Finding::new(values, R::Values(LabelOperator::In)),
+        Finding::new(values, R::Values(LabelOperator::Exists)),
         Finding::new("spec.guardrails", R::None),
         Finding::new("spec.namespaceSelector", R::SelectorUnused),
         Finding::new("spec.namespaceSelector", R::SelectsNothing),

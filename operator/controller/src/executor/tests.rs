@@ -3,7 +3,6 @@
 use corsward_operator_core::capabilities::Reach;
 use corsward_operator_core::publish::ecds::{EnvoyModule, Shell};
 use corsward_operator_core::resource_ref::{ResourceKind, ResourceRef};
-use corsward_policy::validate::NoKnowledge;
 
 use super::*;
 use crate::last_good::StateFile;
@@ -22,7 +21,7 @@ fn executor(dir: &std::path::Path) -> Executor {
         object_events: None,
         admin_state,
     };
-    Executor::new(Index::new(Arc::new(NoKnowledge), Reach::One), deps)
+    Executor::new(Index::new(Reach::One), deps)
 }
 
 #[tokio::test]

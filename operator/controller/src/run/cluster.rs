@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use corsward_manifest::knowledge::FullKnowledge;
 use corsward_operator_core::bundle::Desired;
 use corsward_operator_core::cluster_state::Key;
 use corsward_operator_core::event::Event;
@@ -79,7 +78,7 @@ pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Resu
     cluster.servers.push(admin);
     cluster.watch(sender);
     info!("watching");
-    let mut index = Index::new(Arc::new(FullKnowledge), deps.publisher.capabilities().reach);
+    let mut index = Index::new(deps.publisher.capabilities().reach);
     if args.off {
         index.stop();
     }

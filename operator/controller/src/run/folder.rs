@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use corsward_manifest::knowledge::FullKnowledge;
 use corsward_operator_core::event::Event;
 use corsward_operator_core::index::Index;
 use corsward_operator_core::state::State;
@@ -39,7 +38,7 @@ pub(super) async fn run(
     let may_hold_policies = publisher.may_hold_policies();
     let state = args.state.clone().unwrap_or_else(|| out.join("corsward.state.json"));
     let mut state_file = StateFile::new(state);
-    let mut index = Index::new(Arc::new(FullKnowledge), publisher.capabilities().reach);
+    let mut index = Index::new(publisher.capabilities().reach);
     if args.off {
         index.stop();
     }

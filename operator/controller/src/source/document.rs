@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use corsward_manifest::document::{self, Document, Kind, Manifest};
-use corsward_manifest::knowledge::FullKnowledge;
 use corsward_manifest::yaml::Reader;
 use corsward_operator_core::cluster_state::Key;
 use corsward_operator_core::event::Problem;
@@ -68,7 +67,7 @@ pub fn read(place: &str, bytes: &[u8]) -> Result<Documents, Finding> {
 
 impl Documents {
     fn add_dependency(&mut self, mut manifest: Manifest, place: &str) {
-        let mut findings = dependency_findings(&mut manifest, &FullKnowledge);
+        let mut findings = dependency_findings(&mut manifest);
         let Manifest { kind, namespace, name, spec, findings: _, spelling: _ } = manifest;
         let is_guardrail = kind == Kind::ClusterCorsPolicy;
         let spec = spec.unwrap_or_default();
@@ -102,6 +101,10 @@ impl Documents {
 
 #[cfg(test)]
 mod tests {
+    use corsward_operator_core::capabilities::Reach;
+    use corsward_operator_core::origin_sets::Sets;
+    use corsward_operator_core::validation::{Context, validate_object};
+
     use super::*;
 
     const POLICY: &str =
@@ -168,14 +171,17 @@ mod tests {
     #[test]
     fn no_prefix_of_a_file_and_no_flipped_bit_of_it_is_a_surprise() {
         let text = include_bytes!("../../../../examples/shop.yaml");
-        let knowledge = corsward_policy::validate::NoKnowledge;
+        let sets = Sets::new();
+        let context = Context {
+            reach: Reach::One,
+            sets: &sets,
+            accepted_before: false,
+            may_have_others: false,
+        };
         let look = |bytes: &[u8]| {
             if let Ok(documents) = read("shop.yaml", bytes) {
                 for object in &documents.objects {
-                    let review = corsward_operator_core::validation::validate_object(
-                        object,
-                        corsward_operator_core::validation::Context::new(&knowledge),
-                    );
+                    let review = validate_object(object, context);
                     assert!(review.accepted.is_some() || !review.findings.is_empty());
                 }
             }

@@ -95,11 +95,8 @@ impl ReviewTask {
         let (id, object) = (id(request), object.clone());
         let object = match kind.kind.as_str() {
             "CorsPolicy" => CheckedObject::CorsPolicy(Box::new(Object { id, ..policy(object) })),
-            "OriginSet" => CheckedObject::OriginSet { written: raw_object(object) },
-            "ClusterCorsPolicy" => {
-                let (name, written) = (id.name, raw_object(object));
-                CheckedObject::ClusterCorsPolicy { name, written }
-            }
+            "OriginSet" => CheckedObject::OriginSet(raw_object(object).spec),
+            "ClusterCorsPolicy" => CheckedObject::ClusterCorsPolicy(raw_object(object).spec),
             kind => {
                 let why = format!("{kind} of {GROUP}/{VERSION} is not judged here");
                 return Ok(Self::Foreign(why));

@@ -39,7 +39,7 @@ impl LastGood {
         self.is_withheld = self.is_lost
             && (plan.why_not_all().is_some()
                 || plan.policies.values().any(|planned| !planned.accepted)
-                || index.problems().iter().any(|problem| problem.finding.is_refusal()));
+                || index.problems.iter().any(|problem| problem.finding.is_refusal()));
     }
 
     /// Returns the reason why what is published stays as it was found, if it does.

@@ -164,8 +164,8 @@ impl StatusReporter {
         if !self.leading {
             return;
         }
-        for (key, validated) in index.origin_sets().validated() {
-            let origins = index.origin_sets().origins().get(key);
+        for (key, validated) in &index.origin_sets.validated {
+            let origins = index.origin_sets.origins.get(key);
             let origins = origins.and_then(|origins| Some(origins.as_ref()?.len()));
             let RawObject { uid, status: observed, .. } = &validated.object;
             let kind = ResourceKind::OriginSet;
@@ -175,7 +175,7 @@ impl StatusReporter {
             };
             self.write(&resource, status, observed, now);
         }
-        for (name, state) in index.guardrails().all() {
+        for (name, state) in index.guardrails.all() {
             let exceeded_by = exceeded_by(name);
             let RawObject { uid, status: observed, .. } = &state.validated.object;
             let resource = ResourceRef::new(ResourceKind::ClusterCorsPolicy, None, name, uid);
@@ -240,11 +240,11 @@ fn is_there(index: &Index, resource: &ResourceRef) -> bool {
             entry.and_then(|entry| entry.object.uid())
         }
         ResourceKind::OriginSet => {
-            let validated = index.origin_sets().validated().get(&Key { namespace, name });
+            let validated = index.origin_sets.validated.get(&Key { namespace, name });
             validated.map(|validated| &*validated.object.uid)
         }
         ResourceKind::ClusterCorsPolicy => {
-            let state = index.guardrails().all().get(&name);
+            let state = index.guardrails.all().get(&name);
             state.map(|state| &*state.validated.object.uid)
         }
     };
@@ -413,10 +413,11 @@ fn guardrail_status(
 }
 
 fn accepted(validated: &ValidatedObject, valid: &str, times: Times<'_>) -> v1::Condition {
-    let ValidatedObject { object, accepted, findings } = validated;
-    let (reason, message) = match accepted {
-        true => (Reason::Accepted, valid.to_owned()),
-        false => (Reason::Invalid, refusal(findings.iter())),
+    let ValidatedObject { object, findings } = validated;
+    let (reason, message) = if findings.iter().any(Finding::is_refusal) {
+        (Reason::Invalid, refusal(findings.iter()))
+    } else {
+        (Reason::Accepted, valid.to_owned())
     };
     let accepted = Condition::new(ConditionType::Accepted, reason, message);
     condition(&accepted, object.generation, times)
@@ -471,9 +472,7 @@ pub(super) fn condition_of<'c>(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
-    use corsward_policy::validate::NoKnowledge;
     use k8s_openapi::jiff::Timestamp;
     use serde_json::json;
 
@@ -575,7 +574,7 @@ mod tests {
 
     /// A policy without a status, and a replica that leads.
     fn fixture() -> (Index, StatusReporter) {
-        let mut index = Index::new(Arc::new(NoKnowledge), REACH.unseen());
+        let mut index = Index::new(REACH.unseen());
         index.apply(Object { record: Some(record()), ..object("api", &GOOD) });
         let mut reporter = StatusReporter::default();
         reporter.lead(true);

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use corsward_policy::validate::NoKnowledge;
 use k8s_openapi::jiff::Timestamp;
 
 use super::*;
@@ -43,7 +42,7 @@ struct Leader {
 
 impl Leader {
     fn new() -> Self {
-        let index = Index::new(Arc::new(NoKnowledge), REACH.unseen());
+        let index = Index::new(REACH.unseen());
         let controller = Controller::new(index, WRITES_OBJECTS, Memory::Statuses);
         Self { controller, desired: Arc::default() }
     }
@@ -150,7 +149,7 @@ fn words(commands: &[Command]) -> Vec<&'static str> {
 
 /// A controller whose publisher answers at once and whose memory is a state.
 fn beside_a_folder(is_lost: bool) -> Controller {
-    let index = Index::new(Arc::new(NoKnowledge), Reach::One);
+    let index = Index::new(Reach::One);
     let publisher = Capabilities { reach: Reach::One, answers_at_once: true, ..WRITES_OBJECTS };
     Controller::new(index, publisher, Memory::State { is_lost })
 }

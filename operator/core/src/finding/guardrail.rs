@@ -1,5 +1,6 @@
 //! Reasons about guardrails: what a policy exceeds, and what is wrong with a guardrail itself.
 
+use corsward_api::v1alpha1::LabelOperator;
 use corsward_policy::finding::{Danger, Explain, Place, Proposal, Quoted, Sentence, Written};
 
 /// Reasons about guardrails.
@@ -18,12 +19,7 @@ pub enum GuardrailReason {
     /// A selector that selects by nothing.
     EmptySelector,
     /// `values` that do not go with the operator: missing, or too many.
-    Values {
-        /// The operator.
-        operator: &'static str,
-        /// Whether it needs some.
-        needed: bool,
-    },
+    Values(LabelOperator),
     /// Not one guardrail.
     None,
     /// A selector of namespaces whose labels are unknown: beside `dir:`, and in files without their `Namespace` objects.
@@ -73,14 +69,14 @@ impl Explain for GuardrailReason {
                 "leave `namespaceSelector` out to mean every namespace",
             )
             .with_edit(Proposal::Remove),
-            Self::Values { operator, needed: true } => Sentence::new(
+            Self::Values(operator @ (LabelOperator::In | LabelOperator::NotIn)) => Sentence::new(
                 "CORS-E609",
-                format!("`{operator}` compares with `values`, and there are none"),
+                format!("`{operator:?}` compares with `values`, and there are none"),
                 "list at least one value, or write `Exists` or `DoesNotExist`",
             ),
-            Self::Values { operator, needed: false } => Sentence::new(
+            Self::Values(operator) => Sentence::new(
                 "CORS-E610",
-                format!("`{operator}` compares with nothing"),
+                format!("`{operator:?}` compares with nothing"),
                 "remove `values`, or write `In` or `NotIn`",
             )
             .with_edit(Proposal::Remove),
@@ -113,53 +109,49 @@ impl Explain for GuardrailReason {
 impl Excess {
     fn sentence(&self, guardrail: &Quoted<'_>, enforced: bool) -> Sentence {
         let code = |refusal, warning| if enforced { refusal } else { warning };
-        let (code, matter, fix) = match self {
-            Self::Origin(value) => (
+        let write = |value| Proposal::Write(Place::Here, value);
+        let sentence = match self {
+            Self::Origin(value) => Sentence::new(
                 code("CORS-E601", "CORS-W601"),
                 format!(
                     "{} is in none of the origins that guardrail {guardrail} allows",
                     Quoted(value)
                 ),
-                "write an origin that one of its `allowedOrigins` contains".to_owned(),
+                "write an origin that one of its `allowedOrigins` contains",
             ),
-            Self::Regex(value) => (
+            Self::Regex(value) => Sentence::new(
                 code("CORS-E602", "CORS-W602"),
                 format!("{} is a regex, and guardrail {guardrail} allows none", Quoted(value)),
-                "write patterns into `allowOrigins`, such as `https://*.app.example`".to_owned(),
+                "write patterns into `allowOrigins`, such as `https://*.app.example`",
             ),
-            Self::Danger(danger) => (
+            Self::Danger(danger) => Sentence::new(
                 code("CORS-E603", "CORS-W603"),
                 format!("guardrail {guardrail} forbids `{}`", danger.word()),
-                "remove the word, and what needs it".to_owned(),
+                "remove the word, and what needs it",
             ),
-            Self::MaxAge { written, max } => (
+            Self::MaxAge { written, max } => Sentence::new(
                 code("CORS-E604", "CORS-W604"),
                 format!("`{written}` is above the {max} seconds of guardrail {guardrail}"),
                 format!("write `{max}` or less"),
-            ),
-            Self::Method(value) => (
+            )
+            .with_edit(write(Written::Number((*max).into()))),
+            Self::Method(value) => Sentence::new(
                 code("CORS-E605", "CORS-W605"),
                 format!("{} is no method that guardrail {guardrail} allows", Quoted(value)),
-                "remove it, or write one of its `allowedMethods`".to_owned(),
+                "remove it, or write one of its `allowedMethods`",
             ),
-            Self::Header(value) => (
+            Self::Header(value) => Sentence::new(
                 code("CORS-E606", "CORS-W606"),
                 format!("{} is no header that guardrail {guardrail} allows", Quoted(value)),
-                "remove it, or write one of its `allowedHeaders`".to_owned(),
+                "remove it, or write one of its `allowedHeaders`",
             ),
-            Self::Forwarded => (
+            Self::Forwarded => Sentence::new(
                 code("CORS-E607", "CORS-W607"),
                 format!("guardrail {guardrail} asks that requests of other origins be rejected"),
-                "write `disallowedRequests: Reject`".to_owned(),
-            ),
+                "write `disallowedRequests: Reject`",
+            )
+            .with_edit(write(Written::text("Reject"))),
         };
-        let who = "or ask who owns the guardrail";
-        let sentence = Sentence::new(code, matter, format!("{fix}, {who}"));
-        let write = |value| Proposal::Write(Place::Here, value);
-        match self {
-            Self::MaxAge { max, .. } => sentence.with_edit(write(Written::Number((*max).into()))),
-            Self::Forwarded => sentence.with_edit(write(Written::text("Reject"))),
-            _ => sentence,
-        }
+        sentence.and(", or ask who owns the guardrail")
     }
 }

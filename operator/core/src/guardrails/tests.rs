@@ -9,8 +9,7 @@ use serde_json::json;
 use super::*;
 
 fn guardrail(guardrails: &Value) -> Guardrail {
-    let (guardrail, findings) =
-        Guardrail::parse("platform", &json!({ "guardrails": guardrails }), &NoKnowledge);
+    let (guardrail, findings) = Guardrail::parse("platform", &json!({ "guardrails": guardrails }));
     guardrail.unwrap_or_else(|| panic!("{guardrails}: {findings:?}"))
 }
 
@@ -225,7 +224,7 @@ fn requests_must_be_rejected_wherever_something_is_allowed() {
 #[test]
 fn a_warning_names_the_guardrail_and_what_to_write() {
     let spec = json!({"enforcement": "Warn", "guardrails": {"maxMaxAge": 600}});
-    let guardrail = Guardrail::parse("platform", &spec, &NoKnowledge).0.unwrap();
+    let guardrail = Guardrail::parse("platform", &spec).0.unwrap();
     assert!(!guardrail.enforced);
     let policy = policy(&json!({"cors": {"allowOrigins": ["https://a.example"], "maxAge": 7200}}));
     let findings = check(&policy, &[guardrail]);
@@ -241,7 +240,7 @@ fn a_warning_names_the_guardrail_and_what_to_write() {
 fn of_several_guardrails_all_apply_and_refusals_come_first() {
     let warn =
         json!({"enforcement": "Warn", "guardrails": {"allowedOrigins": ["https://b.example"]}});
-    let warn = Guardrail::parse("soft", &warn, &NoKnowledge).0.unwrap();
+    let warn = Guardrail::parse("soft", &warn).0.unwrap();
     let hard = guardrail(&json!({"allowedOrigins": ["https://c.example"]}));
     let policy = policy(&json!({"cors": {"allowOrigins": ["https://a.example"]}}));
     let codes: Vec<_> = check(&policy, &[warn, hard]).iter().map(Finding::code).collect();
@@ -280,7 +279,7 @@ fn a_selector_selects_as_in_kubernetes() {
         ),
     ] {
         let spec = json!({"namespaceSelector": selector, "guardrails": {"maxMaxAge": 1}});
-        let guardrail = Guardrail::parse("platform", &spec, &NoKnowledge).0.unwrap();
+        let guardrail = Guardrail::parse("platform", &spec).0.unwrap();
         let selected = [&dev, &live, &bare].map(|labels| guardrail.selects("shop", labels));
         assert_eq!(selected, want, "{why}");
     }
@@ -335,9 +334,9 @@ fn a_guardrail_that_cannot_be_understood_is_refused_with_every_reason() {
             vec!["spec.guardrails.maxAge CORS-E503"],
         ),
     ] {
-        let (guardrail, findings) = Guardrail::parse("platform", &spec, &NoKnowledge);
+        let (guardrail, findings) = Guardrail::parse("platform", &spec);
         assert_eq!(guardrail, None, "{why}");
-        let holds = Guardrail::parse_accepted("platform", &spec, &NoKnowledge).is_some();
+        let holds = Guardrail::parse_accepted("platform", &spec).is_some();
         let is_readable = findings.iter().all(|f| f.reason.downcast_ref::<ShapeReason>().is_none());
         assert_eq!(holds, is_readable, "{why}: what held before an upgrade holds after it");
         let said: Vec<_> = findings.iter().map(|f| format!("{} {}", f.field, f.code())).collect();

@@ -10,13 +10,11 @@ use crate::object::{CheckedObject, Object, Text};
 use crate::status::{ConditionType, Reason};
 use crate::testing::{GOOD, REFUSED, TestOutcome, carry_out, id, object};
 use crate::validation::MAX_SPEC_LEN;
-use corsward_policy::validate::NoKnowledge;
 use corsward_policy::wire;
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 fn index(objects: impl IntoIterator<Item = Object>) -> Index {
-    let mut index = Index::new(Arc::new(NoKnowledge), Reach::One);
+    let mut index = Index::new(Reach::One);
     for object in objects {
         index.apply(object);
     }

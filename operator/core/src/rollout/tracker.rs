@@ -266,7 +266,7 @@ impl Expected {
                 .collect(),
             ..Self::default()
         };
-        let running: Vec<_> = pods.of(namespace, index.cluster_state()).collect();
+        let running: Vec<_> = pods.of(namespace, &index.cluster_state).collect();
         let traffic = index.traffic(namespace);
         let mut groups: BTreeMap<&[ProxySet], usize> = BTreeMap::new();
         for Placed { id, planned, revision, pending } in placed {
@@ -339,7 +339,6 @@ impl PublishedBundle {
 mod tests {
     use std::sync::Arc;
 
-    use corsward_policy::validate::NoKnowledge;
     use serde_json::json;
 
     use super::*;
@@ -360,7 +359,7 @@ mod tests {
     }
 
     fn shop_of(reach: Reach, pods: &[(&str, &[(&str, &str)])]) -> Index {
-        let mut index = Index::new(Arc::new(NoKnowledge), reach);
+        let mut index = Index::new(reach);
         let key = |name: &str| Key { namespace: "shop".into(), name: name.into() };
         let gateway = Delta::Apply(key("edge"), Gateway::default());
         index.change(Change::Gateway(gateway));

@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use corsward_manifest::knowledge::FullKnowledge;
 use corsward_operator_core::bundle::{BundleKey, Desired, PublishStatus};
 use corsward_operator_core::capabilities::{Capabilities, Memory, Replicas};
 use corsward_operator_core::cluster_state::{Change, Delta};
@@ -378,7 +377,7 @@ impl TargetProxies {
 
 fn operator(kind: Kind) -> Controller {
     let reach = output(kind).reach();
-    let index = Index::new(Arc::new(FullKnowledge), reach);
+    let index = Index::new(reach);
     let capabilities = Capabilities { reach, answers_at_once: false, replicas: Replicas::Leader };
     Controller::new(index, capabilities, Memory::Statuses)
 }

@@ -19,7 +19,7 @@ pub(super) fn cluster(policies: &[(&str, Value)]) -> Index {
 }
 
 fn cluster_of(reach: Reach, policies: &[(&str, Value)]) -> Index {
-    let mut index = Index::new(Arc::new(NoKnowledge), reach);
+    let mut index = Index::new(reach);
     for (name, spec) in policies {
         index.apply(written(name, spec));
     }
