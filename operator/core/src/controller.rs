@@ -107,7 +107,7 @@ impl Controller {
             self.handle_event(event, &mut updated);
         }
         self.waiting.extend(self.index.take_changed());
-        updated.asked.extend(self.index.take_restated());
+        updated.asked.extend(std::mem::take(&mut self.index.restated));
         // What could not be listed yet is not empty.
         if self.is_synced() {
             let changed = std::mem::take(&mut self.waiting);
@@ -203,7 +203,7 @@ impl Controller {
             self.commands.push(Command::PollProxies(tracker.rest()));
         }
         updated.published.extend(self.plan.scopes().keys().cloned());
-        self.index.lead(leading);
+        self.index.leading = leading;
     }
 
     fn record_published(&mut self, publish_statuses: Vec<PublishStatus>, updated: &mut Updated) {

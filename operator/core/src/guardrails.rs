@@ -20,6 +20,7 @@ use corsward_policy::header_name::{HeaderName, is_cors_non_wildcard_request_head
 use corsward_policy::method::{Method, is_cors_safelisted_method};
 use corsward_policy::policy::{Cors, Names, PolicyBlock};
 use corsward_policy::{Finding, Policy, validate};
+use kube::core::{Expression, Selector, SelectorExt as _};
 use serde_json::Value;
 
 use crate::cluster_state::{Labels, RawObject};
@@ -36,7 +37,7 @@ pub struct Guardrail {
     /// The name of its `ClusterCorsPolicy`.
     pub name: String,
     enforced: bool,
-    selector: Option<NamespaceSelector>,
+    selector: Selector,
     origins: Option<Cover>,
     regexes: bool,
     forbidden: Vec<Danger>,
@@ -154,60 +155,43 @@ impl Guardrail {
         if guardrails == Guardrails::default() {
             findings.push(Finding::new("spec.guardrails", GuardrailReason::None));
         }
-        let Guardrails {
-            allowed_origins,
-            allow_regexes,
-            forbid_danger,
-            max_max_age,
-            allowed_methods,
-            allowed_headers,
-            require_disallowed_requests,
-        } = guardrails;
-        let origins = allowed_origins.map(|list| {
+        let origins = guardrails.allowed_origins.map(|list| {
             let field = "spec.guardrails.allowedOrigins";
             Cover::new(&noted(validate::patterns(&list, field, &FullKnowledge), findings))
         });
-        let methods = allowed_methods.map(|list| {
+        let methods = guardrails.allowed_methods.map(|list| {
             noted(validate::method_names(&list, "spec.guardrails.allowedMethods"), findings)
         });
-        let headers = allowed_headers.map(|list| {
+        let headers = guardrails.allowed_headers.map(|list| {
             noted(validate::request_header_names(&list, "spec.guardrails.allowedHeaders"), findings)
         });
-        let max_age = max_max_age.map(|seconds| {
+        let max_age = guardrails.max_max_age.and_then(|seconds| {
             let (seconds, said) = validate::max_age(seconds, "spec.guardrails.maxMaxAge");
             // How long browsers keep what a policy says is for the policy.
             findings.extend(said.into_iter().filter(Finding::is_refusal));
             seconds
         });
+        let forbidden = guardrails.forbid_danger.into_iter();
         Self {
             name: name.to_owned(),
             enforced: enforcement == Enforcement::Enforce,
-            selector,
-            regexes: allow_regexes.unwrap_or(origins.is_none()),
+            selector: selector.map(to_selector).unwrap_or_default(),
+            regexes: guardrails.allow_regexes.unwrap_or(origins.is_none()),
             origins,
-            forbidden: forbid_danger
-                .into_iter()
-                .filter_map(|word| Danger::parse(convert::danger(word)))
-                .collect(),
-            max_age: max_age.flatten(),
+            forbidden: forbidden.filter_map(|it| Danger::parse(convert::danger(it))).collect(),
+            max_age,
             methods,
             headers,
-            rejects: require_disallowed_requests.is_some(),
+            rejects: guardrails.require_disallowed_requests.is_some(),
         }
     }
 
     /// Does it bound the policies of that namespace, which has those labels?
     pub fn selects(&self, namespace: &str, labels: &Labels) -> bool {
-        let Some(NamespaceSelector { match_labels, match_expressions }) = &self.selector else {
-            return true;
-        };
-        let label = |key: &str| match labels.get(key) {
-            // The namespace itself may not have been seen yet.
-            None if key == NAME_LABEL => Some(namespace),
-            value => value.map(String::as_str),
-        };
-        match_labels.iter().all(|(key, value)| label(key) == Some(value))
-            && match_expressions.iter().all(|expression| holds(expression, label(&expression.key)))
+        let mut labels = labels.clone();
+        // The namespace itself may not have been seen yet.
+        labels.entry(NAME_LABEL.to_owned()).or_insert_with(|| namespace.to_owned());
+        self.selector.matches(&labels)
     }
 
     fn check(&self, policy: &Policy) -> Vec<Finding> {
@@ -295,16 +279,20 @@ fn beyond<N: PartialEq + ToString>(
     star.into_iter().chain(ours.named().iter().filter(is_beyond).map(ToString::to_string))
 }
 
-/// Kubernetes, `LabelSelectorRequirement`.
-fn holds(expression: &LabelExpression, value: Option<&str>) -> bool {
-    let LabelExpression { key: _, operator, values } = expression;
-    let listed = value.is_some_and(|value| values.iter().any(|listed| listed == value));
-    match operator {
-        LabelOperator::In => listed,
-        LabelOperator::NotIn => !listed,
-        LabelOperator::Exists => value.is_some(),
-        LabelOperator::DoesNotExist => value.is_none(),
-    }
+fn to_selector(selector: NamespaceSelector) -> Selector {
+    let NamespaceSelector { match_labels, match_expressions } = selector;
+    let labels = match_labels.into_iter().map(|(key, value)| Expression::Equal(key, value));
+    let expressions =
+        match_expressions.into_iter().map(|LabelExpression { key, operator, values }| {
+            let values = values.into_iter().collect();
+            match operator {
+                LabelOperator::In => Expression::In(key, values),
+                LabelOperator::NotIn => Expression::NotIn(key, values),
+                LabelOperator::Exists => Expression::Exists(key),
+                LabelOperator::DoesNotExist => Expression::DoesNotExist(key),
+            }
+        });
+    labels.chain(expressions).collect()
 }
 
 fn check_selector(selector: &NamespaceSelector, findings: &mut Vec<Finding>) {

@@ -47,12 +47,12 @@ pub struct Index {
     remembered: BTreeMap<PolicyId, PolicyInForce>,
     /// The parts that have changed since the last call.
     changed: BTreeSet<Scope>,
-    /// The parts of which nothing but a status was written since the last call.
-    restated: BTreeSet<Scope>,
+    /// The parts of which nothing but a status was written since the controller took them: what is planned follows from the rest.
+    pub(crate) restated: BTreeSet<Scope>,
     /// The reason why no policy is enforced anywhere, if there is one.
     stopped: Option<&'static str>,
     /// Whether this replica writes; if not, the leader's statuses count.
-    leading: bool,
+    pub(crate) leading: bool,
 }
 
 /// A part of what there is that can be planned by itself: no policy reaches beyond it.
@@ -90,8 +90,10 @@ impl Index {
         match self.reach {
             Reach::One => {
                 let proxies = TargetProxies::Workloads(Arc::default());
-                let place = ProxySet { proxies, ports: None };
-                Placement { places: vec![place], ..Placement::default() }
+                Placement {
+                    places: vec![ProxySet { proxies, ports: None }],
+                    ..Placement::default()
+                }
             }
             Reach::Targets(ServedTargets { gateway_controllers, .. }) => {
                 target.place(namespace, &self.cluster_state, gateway_controllers)
@@ -154,21 +156,15 @@ impl Index {
     }
 
     /// The validation of an object, where `strict` is that of a new one: a spec that was accepted once stays accepted until it is
-    /// edited.
+    /// edited. `kept`: the spec in force, where it is of the object's generation.
     fn or_kept(
         &self,
         strict: Validation,
         object: &Object,
-        generation: i64,
-        in_force: Option<&PolicyInForce>,
+        kept: Option<&PolicyInForce>,
     ) -> Validation {
-        let is_in_force = |in_force: &PolicyInForce| {
-            in_force.generation == generation && strict.spec.as_ref() == Some(&in_force.spec)
-        };
-        if strict.accepted.is_some() || !in_force.is_some_and(is_in_force) {
-            return strict;
-        }
-        self.validation(object, true)
+        let is_kept = kept.is_some_and(|kept| strict.spec.as_ref() == Some(&kept.spec));
+        if strict.accepted.is_some() || !is_kept { strict } else { self.validation(object, true) }
     }
 
     /// The spec in force, switched off.
@@ -195,10 +191,8 @@ impl Index {
             known.map_or_else(|| self.validation(&object, false), |known| known.validation.clone());
         let in_force = self.in_force_of(&object, previous, strict.accepted.as_ref());
         let generation = generation(&object, previous, in_force.as_ref());
-        let validation = match known {
-            Some(_) => strict,
-            None => self.or_kept(strict, &object, generation, in_force.as_ref()),
-        };
+        let kept = in_force.as_ref().filter(|it| known.is_none() && it.generation == generation);
+        let validation = self.or_kept(strict, &object, kept);
         let in_force = in_force.map(|in_force| in_force.shared(validation.accepted.as_ref()));
         let is_stopped = validation.accepted.is_none() && says_off(&object);
         let stopped = in_force.as_ref().filter(|_| is_stopped);
@@ -218,8 +212,7 @@ impl Index {
     /// A policy is there, validated in the context of the files that it is in.
     pub fn apply_validated(&mut self, object: Object, validation: Validation) {
         self.touch(&object.id.namespace);
-        let id = object.id.clone();
-        let generation = object.generation.unwrap_or(1);
+        let (id, generation) = (object.id.clone(), object.generation.unwrap_or(1));
         let (in_force, enforced, stopped) = (None, None, None);
         let entry = Entry { object, generation, validation, in_force, enforced, stopped };
         self.entries.insert(id, Box::new(entry));
@@ -232,14 +225,15 @@ impl Index {
         previous: Option<&Entry>,
         accepted: Option<&Arc<Accepted>>,
     ) -> Option<PolicyInForce> {
+        let is_same = previous.is_some_and(|previous| previous.object.uid() == object.uid());
         let known = match previous {
-            Some(previous) if previous.object.uid() == object.uid() => previous.in_force.clone(),
+            Some(previous) if is_same => previous.in_force.clone(),
             // Another object of that name is another policy.
             Some(_) => None,
             None => self.remembered.get(&object.id).cloned(),
         };
         // The leader published it, and does not read its own status.
-        if self.leading && previous.is_some_and(|it| it.object.uid() == object.uid()) {
+        if self.leading && is_same {
             return known;
         }
         let Some((generation, spec)) = object.recorded() else { return known };
@@ -287,11 +281,6 @@ impl Index {
         }
     }
 
-    /// This replica writes from now on, or does not any more.
-    pub(crate) fn lead(&mut self, leading: bool) {
-        self.leading = leading;
-    }
-
     /// Something that policies depend on changed.
     pub fn change(&mut self, change: Change) {
         let mut namespaces = change.namespaces(&self.cluster_state);
@@ -331,8 +320,9 @@ impl Index {
         let users = self.entries.values().filter(|entry| names_one(entry));
         let validations = users.map(|entry| {
             let Entry { object, generation, in_force, .. } = &**entry;
+            let kept = in_force.as_ref().filter(|it| it.generation == *generation);
             let strict = self.validation(object, false);
-            (object.id.clone(), self.or_kept(strict, object, *generation, in_force.as_ref()))
+            (object.id.clone(), self.or_kept(strict, object, kept))
         });
         for (id, validation) in validations.collect::<Vec<_>>() {
             if let Some(entry) = self.entry_mut(&id) {
@@ -355,20 +345,18 @@ impl Index {
     pub fn validate(&self, object: &CheckedObject) -> Vec<Finding> {
         match object {
             CheckedObject::CorsPolicy(object) => {
-                let mut validation = self.validation(object, false);
-                if let Some(accepted) = &validation.accepted {
+                let Validation { accepted, mut findings, .. } = self.validation(object, false);
+                if let Some(accepted) = accepted {
+                    let Accepted { policy, target, .. } = &*accepted;
                     let namespace = &object.id.namespace;
-                    let exceeded = accepted.exceeded(&self.guardrails_of(namespace));
-                    validation.findings.extend(exceeded);
-                    let placement = self.place(&accepted.target, namespace);
-                    validation.findings.extend(placement.findings().cloned());
-                    let traffic = self.traffic(namespace);
-                    let (policy, target) = (&accepted.policy, &accepted.target);
-                    let found = traffic.findings(target.field(), &placement, policy.keeps());
-                    validation.findings.extend(found);
+                    let (placement, traffic) =
+                        (self.place(target, namespace), self.traffic(namespace));
+                    findings.extend(accepted.exceeded(&self.guardrails_of(namespace)));
+                    findings.extend(placement.findings().cloned());
+                    findings.extend(traffic.findings(target.field(), &placement, policy.keeps()));
                 }
-                finding::sort(&mut validation.findings);
-                validation.findings
+                finding::sort(&mut findings);
+                findings
             }
             CheckedObject::OriginSet(spec) => origin_sets::parse(spec).1,
             // No finding names the object.
@@ -392,11 +380,6 @@ impl Index {
     /// Takes the parts that have changed since the last call.
     pub fn take_changed(&mut self) -> BTreeSet<Scope> {
         std::mem::take(&mut self.changed)
-    }
-
-    /// Takes the parts of which nothing but a status was written since the last call: what is planned follows from the rest.
-    pub(crate) fn take_restated(&mut self) -> BTreeSet<Scope> {
-        std::mem::take(&mut self.restated)
     }
 
     /// A policy, to record what proxies run of it.
@@ -512,7 +495,7 @@ mod tests {
     #[test]
     fn a_status_that_is_written_leaves_what_is_planned() {
         let mut index = Index::new(REACH.unseen());
-        index.lead(true);
+        index.leading = true;
         let shows = |uid: &str, spec: &Value, status: &Value| {
             let (uid, status) = (uid.to_owned(), JsonText::of(status));
             Object { record: Some(Record { uid, created: None, status }), ..object("a", spec) }
@@ -529,7 +512,7 @@ mod tests {
         ] {
             index.apply(object);
             let scope = BTreeSet::from([scope.clone()]);
-            let (changed, restated) = (index.take_changed(), index.take_restated());
+            let (changed, restated) = (index.take_changed(), std::mem::take(&mut index.restated));
             let want = if is_planned { (scope, BTreeSet::new()) } else { (BTreeSet::new(), scope) };
             assert_eq!((changed, restated), want, "{why}");
         }

@@ -7,10 +7,11 @@ use std::time::Instant;
 use corsward_policy::Finding;
 use corsward_policy::draft::Mode;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::bundle::Bundle;
+use crate::event::Problem;
 use crate::index::Index;
+use crate::json_text::JsonText;
 use crate::lease_record::LeaseRecord;
 use crate::plan::{Plan, ScopePlan};
 use crate::status::{Condition, ConditionType, Status};
@@ -62,7 +63,7 @@ struct PolicyReport {
 struct InForceReport {
     generation: i64,
     digest: Option<Arc<str>>,
-    spec: Value,
+    spec: JsonText,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -89,17 +90,23 @@ pub struct FindingReport {
 impl Report {
     /// The report on plans, with the state of their publication.
     pub fn of<'s>(index: &Index, plan: &Plan, statuses: impl Iterator<Item = &'s Status>) -> Self {
-        let mut files: BTreeMap<&str, Vec<FindingReport>> = BTreeMap::new();
-        for problem in &index.problems {
-            files.entry(&problem.place).or_default().push(FindingReport::of(&problem.finding));
+        let mut files: BTreeMap<String, Vec<FindingReport>> = BTreeMap::new();
+        for Problem { place, finding, .. } in &index.problems {
+            files.entry(place.clone()).or_default().push(FindingReport::of(finding));
         }
-        let file = |(file, findings): (&str, _)| FileReport { file: file.to_owned(), findings };
+        let files = files.into_iter().map(|(file, findings)| FileReport { file, findings });
         let bundles = plan.scopes().values().flat_map(ScopePlan::bundles_with_counts);
+        let bundle = |(Bundle { key, compiled, digest }, policies): (&Bundle, _)| BundleReport {
+            name: key.to_string(),
+            digest: digest.clone(),
+            bytes: compiled.len(),
+            policies,
+        };
         Self {
             lease: None,
-            bundles: bundles.map(|(held, count)| BundleReport::of(held, count)).collect(),
+            bundles: bundles.map(bundle).collect(),
             policies: statuses.map(|status| PolicyReport::of(index, status)).collect(),
-            files: files.into_iter().map(file).collect(),
+            files: files.collect(),
         }
     }
 
@@ -115,35 +122,31 @@ impl Report {
     }
 }
 
-// === impl BundleReport ===
-
-impl BundleReport {
-    fn of(bundle: &Bundle, policies: usize) -> Self {
-        let Bundle { key, compiled, digest } = bundle;
-        Self { name: key.to_string(), digest: digest.clone(), bytes: compiled.len(), policies }
-    }
-}
-
 // === impl PolicyReport ===
 
 impl PolicyReport {
     fn of(index: &Index, status: &Status) -> Self {
         let entry = index.entries().get(&status.policy);
-        let in_force = status.in_force.as_ref().map(|in_force| InForceReport {
-            generation: in_force.generation,
-            digest: status.digest.clone(),
-            spec: in_force.spec.value(),
-        });
+        let in_force = status.in_force.as_ref();
+        let mode = |mode| match mode {
+            Mode::Active => "Active",
+            Mode::DryRun => "DryRun",
+            Mode::Off => "Off",
+        };
         Self {
             namespace: status.policy.namespace.clone(),
             name: status.policy.name.clone(),
             file: entry.and_then(|entry| entry.object.place.clone()),
             generation: status.observed_generation,
-            mode: status.in_force.as_ref().map(|in_force| mode(in_force.policy.mode())),
+            mode: in_force.map(|it| mode(it.policy.mode())),
             accepted: status.holds(ConditionType::Accepted),
             programmed: status.holds(ConditionType::Programmed),
             conditions: status.conditions.clone(),
-            in_force,
+            in_force: in_force.map(|it| InForceReport {
+                generation: it.generation,
+                digest: status.digest.clone(),
+                spec: it.spec.clone(),
+            }),
             overridden_by: status.overridden_by.as_ref().map(ToString::to_string),
             findings: status.findings.iter().map(FindingReport::of).collect(),
         }
@@ -161,13 +164,5 @@ impl FindingReport {
             field: finding.field.clone(),
             message: finding.message(),
         }
-    }
-}
-
-const fn mode(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Active => "Active",
-        Mode::DryRun => "DryRun",
-        Mode::Off => "Off",
     }
 }

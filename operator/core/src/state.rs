@@ -19,9 +19,9 @@ const VERSION: u32 = 1;
 pub struct State {
     version: u32,
     policies: Vec<Remembered>,
-    /// The guardrails that hold. A release that knows nothing of them reads the file where there are none.
+    /// The guardrails that held. A release that knows nothing of them reads the file where there are none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    guardrails: BTreeMap<String, Arc<Value>>,
+    pub guardrails: BTreeMap<String, Arc<Value>>,
 }
 
 /// A policy in force, or that would be but for a guardrail.
@@ -74,22 +74,13 @@ impl State {
         self.policies.iter().filter_map(owner).collect()
     }
 
-    /// The guardrails that held.
-    pub fn guardrails(&self) -> BTreeMap<String, Arc<Value>> {
-        self.guardrails.clone()
-    }
-
     /// Puts back into `index` what was in force; names the policies that this release refuses.
-    pub fn restore(self, index: &mut Index) -> Vec<PolicyId> {
-        let mut refused = Vec::new();
-        for remembered in self.policies {
-            let id = remembered.id();
-            let Remembered { namespace: _, name: _, file: _, generation, spec } = remembered;
-            if !index.remember(id.clone(), generation, &spec) {
-                refused.push(id);
-            }
-        }
-        refused
+    pub fn restore(&self, index: &mut Index) -> Vec<PolicyId> {
+        let policies = self.policies.iter();
+        policies
+            .filter(|it| !index.remember(it.id(), it.generation, &it.spec))
+            .map(Remembered::id)
+            .collect()
     }
 }
 

@@ -16,7 +16,7 @@ use corsward_policy::finding::{self, Reason};
 use corsward_policy::syntax::{is_dns_label, is_dns_subdomain};
 use corsward_policy::validate::validate_accepted;
 use corsward_policy::wire::{self, DecodeError};
-use corsward_policy::{Finding, Policy, Validated, validate};
+use corsward_policy::{Finding, Policy, validate};
 use serde_json::Value;
 
 use crate::bundle::{MAX_LEN, digest};
@@ -113,7 +113,14 @@ pub fn validate_object(object: &Object, context: Context<'_>) -> Validation {
     // What does not fit has been replaced: all mistakes are found at once.
     if let Some(spec) = shape::read(corsward_api::KIND, spec, &mut later) {
         later.extend(targets(&spec, target_field, context.reach));
-        let validated = validated(object, &spec, context);
+        let specificity = match (context.reach, Target::of(&spec)) {
+            // All policies are as close to one place.
+            (Reach::One, _) | (_, Target::Namespace) => Specificity::Namespace,
+            (_, Target::Selector(_) | Target::Refs(_)) => Specificity::Workload,
+        };
+        let draft = convert::draft(&object.id, &spec, specificity, object.created());
+        let validate = if context.accepted_before { validate_accepted } else { validate };
+        let validated = validate(&draft, &FullKnowledge);
         let is_said = |finding: &Finding| sets.says_what_is_allowed(finding);
         let of_policy = validated.findings.into_iter().filter(|finding| !is_said(finding));
         later.extend(of_policy.map(|finding| sets.address(finding)));
@@ -131,7 +138,7 @@ pub fn validate_object(object: &Object, context: Context<'_>) -> Validation {
     let mut accepted = None;
     if let Some((policy, spec)) = made.filter(|_| !findings.iter().any(Finding::is_refusal)) {
         let compiled = wire::encode_for(&[(&policy, &[])]);
-        let mut too_large = size_refusal(spec_len(&resolved, &spec), &compiled.text);
+        let mut too_large = size_refusal(&resolved, &spec, &compiled.text);
         if context.accepted_before {
             // A policy in force was published and stored at that size.
             too_large.iter_mut().for_each(Finding::demote);
@@ -154,18 +161,12 @@ pub fn validate_object(object: &Object, context: Context<'_>) -> Validation {
     Validation { accepted, findings, spec: Some(resolved) }
 }
 
-/// The length of a spec with all its defaults, which an API server adds to the text. A short text is not long with them.
-fn spec_len(text: &JsonText, spec: &CorsPolicySpec) -> usize {
-    let len = text.text_len();
-    if len < MAX_SPEC_LEN / 2 {
-        return len;
-    }
-    serde_json::to_string(spec).map_or(len, |text| text.len())
-}
-
 /// The finding about a policy that is too large by itself. `compiled` is its compiled form alone.
-fn size_refusal(spec_len: usize, compiled: &str) -> Option<Finding> {
+fn size_refusal(text: &JsonText, spec: &CorsPolicySpec, compiled: &str) -> Option<Finding> {
     let len = compiled.len();
+    // An API server adds all defaults to the text. A short text is not long with them.
+    let is_short = text.text_len() < MAX_SPEC_LEN / 2;
+    let spec_len = if is_short { 0 } else { JsonText::of(spec).text_len() };
     let reason = if len > MAX_LEN {
         SizeReason::TooLarge { len, max: MAX_LEN }
     } else if spec_len > MAX_SPEC_LEN {
@@ -178,29 +179,21 @@ fn size_refusal(spec_len: usize, compiled: &str) -> Option<Finding> {
 
 /// Whether an earlier release may have accepted what has that reason.
 fn may_be_new(reason: &Reason) -> bool {
-    reason.downcast_ref::<SourceReason>().is_some()
-        || reason.downcast_ref::<ShapeReason>().is_some()
-        || matches!(reason.downcast_ref(), Some(TargetReason::ImpossibleLabel(_)))
-        || matches!(
-            reason.downcast_ref(),
-            Some(
-                PlacementReason::OtherNamespace(_)
-                    | PlacementReason::ImpossibleName { .. }
-                    | PlacementReason::PortNumber(_)
-                    | PlacementReason::ImpossibleSection { .. }
-            )
-        )
-}
+    use PlacementReason as P;
 
-fn validated(object: &Object, spec: &CorsPolicySpec, context: Context<'_>) -> Validated {
-    let specificity = match (context.reach, Target::of(spec)) {
-        // All policies are as close to one place.
-        (Reach::One, _) | (_, Target::Namespace) => Specificity::Namespace,
-        (_, Target::Selector(_) | Target::Refs(_)) => Specificity::Workload,
-    };
-    let draft = convert::draft(&object.id, spec, specificity, object.created());
-    let validate = if context.accepted_before { validate_accepted } else { validate };
-    validate(&draft, &FullKnowledge)
+    let is_of_target = matches!(
+        reason.downcast_ref(),
+        Some(
+            P::OtherNamespace(_)
+                | P::ImpossibleName { .. }
+                | P::PortNumber(_)
+                | P::ImpossibleSection { .. }
+        )
+    );
+    is_of_target
+        || matches!(reason.downcast_ref(), Some(TargetReason::ImpossibleLabel(_)))
+        || reason.downcast_ref::<SourceReason>().is_some()
+        || reason.downcast_ref::<ShapeReason>().is_some()
 }
 
 // === impl Accepted ===
@@ -254,40 +247,35 @@ const NAME_A_GATEWAY: TargetInstead =
 
 /// The intended target in place of an impossible one; `None` for a possible target.
 fn target_instead(group: &str, kind: &str, reach: Reach) -> Option<TargetInstead> {
+    use TargetInstead::{Advice, Group, Kind};
+
     // A version is no part of a group.
     let of_gateways = group.split('/').next() == Some(GATEWAY_GROUP);
+    let is_word = !group.contains('.');
     Some(match (group, kind) {
         ("", "Service") if reach.serves_workloads() => return None,
         ("", "Service") => NAME_A_GATEWAY,
         (GATEWAY_GROUP, "Gateway") if reach.serves_gateways() => return None,
-        (GATEWAY_GROUP, "Gateway") => TargetInstead::Advice(
-            "name a `Service`, or write the labels of its pods into `selector`",
-        ),
-        (group, "Service") if !group.contains('.') || of_gateways || group.ends_with(".k8s.io") => {
-            TargetInstead::Group("")
+        (GATEWAY_GROUP, "Gateway") => {
+            Advice("name a `Service`, or write the labels of its pods into `selector`")
         }
-        (_, "Service") => TargetInstead::Advice(
+        (_, "Service") if is_word || of_gateways || group.ends_with(".k8s.io") => Group(""),
+        (_, "Service") => Advice(
             "write `group: \"\"` where the Service of Kubernetes with that name is meant, or use `selector`",
         ),
-        (group, "Gateway") if of_gateways || !group.contains('.') => {
-            TargetInstead::Group(GATEWAY_GROUP)
-        }
-        (_, "Gateway") => TargetInstead::Advice(
+        (_, "Gateway") if is_word || of_gateways => Group(GATEWAY_GROUP),
+        (_, "Gateway") => Advice(
             "name a `Gateway` of `gateway.networking.k8s.io`, or the labels of its pods in `selector`",
         ),
-        ("", "service" | "Services" | "services" | "svc" | "SVC") => TargetInstead::Kind("Service"),
-        (GATEWAY_GROUP, "gateway" | "Gateways" | "gateways") => TargetInstead::Kind("Gateway"),
-        (_, "HTTPRoute" | "GRPCRoute") => TargetInstead::Advice(
+        ("", "service" | "Services" | "services" | "svc" | "SVC") => Kind("Service"),
+        (GATEWAY_GROUP, "gateway" | "Gateways" | "gateways") => Kind("Gateway"),
+        (_, "HTTPRoute" | "GRPCRoute") => Advice(
             "name the `Gateway` of the route, and write the route's hosts into `hostnames` and its paths into `rules`",
         ),
         (_, "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Pod" | "Rollout") => {
-            TargetInstead::Advice(
-                "name its `Service`, or write the labels of its pods into `selector`",
-            )
+            Advice("name its `Service`, or write the labels of its pods into `selector`")
         }
-        _ => {
-            TargetInstead::Advice("name a `Service` or a `Gateway` of `gateway.networking.k8s.io`")
-        }
+        _ => Advice("name a `Service` or a `Gateway` of `gateway.networking.k8s.io`"),
     })
 }
 
@@ -296,43 +284,35 @@ fn target_name(kind: &str, name: &str) -> Option<PlacementReason> {
     if name.contains('/') {
         return Some(PlacementReason::OtherNamespace(name.to_owned()));
     }
-    if name.is_empty() || is_name_of(kind, name) {
-        return None;
-    }
     // A Service has no dot in its name: it begins that of its host.
-    let end = if kind == "Service" { &['.', ':'][..] } else { &[':'] };
-    let meant = name_before(end, kind, name);
-    Some(PlacementReason::ImpossibleName { name: name.to_owned(), meant })
+    let ends: &[char] = if kind == "Service" { &['.', ':'] } else { &[':'] };
+    let (name, meant) = impossible_name(kind, name, ends)?;
+    Some(PlacementReason::ImpossibleName { name, meant })
 }
 
 /// Returns why a target cannot have a section of that name.
 fn target_section(kind: &str, section: &str) -> Option<PlacementReason> {
     // Kubernetes: the name of a port has at least one letter.
-    let has_letter = section.contains(|c: char| c.is_ascii_alphabetic());
-    if kind == "Service" && !has_letter {
+    if kind == "Service" && !section.contains(|c: char| c.is_ascii_alphabetic()) {
         return Some(PlacementReason::PortNumber(section.to_owned()));
     }
-    if section.is_empty() || is_name_of(kind, section) {
+    let (section, meant) = impossible_name(kind, section, &[':'])?;
+    Some(PlacementReason::ImpossibleSection { section, meant })
+}
+
+/// The name, if Kubernetes does not accept it for an object of that kind, and the one in front of the first of `ends`, if it accepts that.
+/// Names are labels for Services and their ports, subdomains for Gateways and their listeners.
+fn impossible_name(kind: &str, name: &str, ends: &[char]) -> Option<(String, Option<String>)> {
+    let is_name = match kind {
+        "Service" => is_dns_label,
+        "Gateway" => is_dns_subdomain,
+        _ => return None,
+    };
+    if name.is_empty() || is_name(name) {
         return None;
     }
-    let meant = name_before(&[':'], kind, section);
-    Some(PlacementReason::ImpossibleSection { section: section.to_owned(), meant })
-}
-
-/// The name in front of the first of `ends`, if Kubernetes accepts it for that kind.
-fn name_before(ends: &[char], kind: &str, text: &str) -> Option<String> {
-    let name = text.split(ends).next().unwrap_or_default().trim().to_ascii_lowercase();
-    Some(name).filter(|name| is_name_of(kind, name))
-}
-
-/// Returns whether Kubernetes accepts that name for an object of that kind: a label for Services and their ports, a subdomain for
-/// Gateways and their listeners.
-fn is_name_of(kind: &str, name: &str) -> bool {
-    match kind {
-        "Service" => is_dns_label(name),
-        "Gateway" => is_dns_subdomain(name),
-        _ => true,
-    }
+    let meant = name.split(ends).next().unwrap_or_default().trim().to_ascii_lowercase();
+    Some((name.to_owned(), Some(meant).filter(|meant| is_name(meant))))
 }
 
 /// The field of a written spec that is about its target; the spec where none is.
@@ -350,39 +330,36 @@ fn target_field(spec: &Value) -> &'static str {
 fn targets(spec: &CorsPolicySpec, field: &str, reach: Reach) -> Vec<Finding> {
     let CorsPolicySpec { target_refs, selector, .. } = spec;
     let mut findings = Vec::new();
+    let mut find =
+        |field: &str, reason: PlacementReason| findings.push(Finding::new(field, reason));
     if !target_refs.is_empty() && selector.is_some() {
-        findings.push(Finding::new("spec.selector", PlacementReason::TwoTargets));
+        find("spec.selector", PlacementReason::TwoTargets);
     }
     if target_refs.is_empty() && !reach.serves_workloads() {
         let target = if selector.is_some() { "selector" } else { "namespace" };
         let (target, instead) = (target.to_owned(), NAME_A_GATEWAY);
-        findings.push(Finding::new(field, PlacementReason::UnknownTarget { target, instead }));
-    }
-    if let Some(selector) = selector {
-        findings.extend(label::check(&selector.match_labels, "spec.selector.matchLabels"));
+        find(field, PlacementReason::UnknownTarget { target, instead });
     }
     for (at, target) in target_refs.iter().enumerate() {
         let TargetRef { group, kind, name, section_name } = target;
+        let field = format!("spec.targetRefs[{at}]");
         if let Some(instead) = target_instead(group, kind, reach) {
             let target = if group.is_empty() { kind.clone() } else { format!("{group}/{kind}") };
-            let field = format!("spec.targetRefs[{at}]");
-            let reason = PlacementReason::UnknownTarget { target, instead };
-            findings.push(Finding::new(field, reason));
+            find(&field, PlacementReason::UnknownTarget { target, instead });
         }
         if let Some(reason) = target_name(kind, name) {
-            findings.push(Finding::new(format!("spec.targetRefs[{at}].name"), reason));
+            find(&format!("{field}.name"), reason);
         }
         if let Some(reason) = section_name.as_ref().and_then(|it| target_section(kind, it)) {
-            findings.push(Finding::new(format!("spec.targetRefs[{at}].sectionName"), reason));
+            find(&format!("{field}.sectionName"), reason);
         }
     }
-    if reach != Reach::One {
-        return findings;
+    if reach == Reach::One && (selector.is_some() || !target_refs.is_empty()) {
+        let field = if selector.is_some() { "spec.selector" } else { "spec.targetRefs" };
+        find(field, PlacementReason::TargetsUnused);
     }
-    if selector.is_some() {
-        findings.push(Finding::new("spec.selector", PlacementReason::TargetsUnused));
-    } else if !target_refs.is_empty() {
-        findings.push(Finding::new("spec.targetRefs", PlacementReason::TargetsUnused));
+    if let Some(selector) = selector {
+        findings.extend(label::check(&selector.match_labels, "spec.selector.matchLabels"));
     }
     findings
 }

@@ -80,7 +80,7 @@ fn publisher(args: &RunArgs, dir: &Path, admin_state: &AdminState) -> Result<Fol
 /// Puts back what was in force before a restart; `None`: that is not known.
 fn restore(file: &StateFile, index: &mut Index) -> Option<State> {
     let state = file.restore()?;
-    for policy in state.clone().restore(index) {
+    for policy in state.restore(index) {
         warn!(%policy, "cannot read the spec that was in force");
     }
     Some(state)
@@ -89,7 +89,7 @@ fn restore(file: &StateFile, index: &mut Index) -> Option<State> {
 fn watch(dir: PathBuf, state: &State) -> Result<Receiver<Vec<Event>>> {
     let (sender, receiver) = channel(WAITING);
     let shown = dir.display().to_string();
-    dir::watch(dir, Folder::remembering(state.owners(), state.guardrails()), sender)
+    dir::watch(dir, Folder::remembering(state.owners(), state.guardrails.clone()), sender)
         .with_context(|| {
             format!("cannot watch the folder {shown}: make it first; it may be empty, and policies that come later count")
         })?;

@@ -75,12 +75,15 @@ pub enum TargetInstead {
 impl TargetInstead {
     fn sentence(self, target: &str) -> Sentence {
         let matter = format!("{} cannot be a policy's target", Quoted(target));
-        let (fix, edit) = match self {
-            Self::Advice(advice) => (advice.to_owned(), None),
-            Self::Group(group) => write("group", group),
-            Self::Kind(kind) => write("kind", kind),
+        let sentence = |fix: String| Sentence::new("CORS-E522", matter, fix);
+        let (name, value) = match self {
+            Self::Advice(advice) => return sentence(advice.to_owned()),
+            Self::Group(group) => ("group", group),
+            Self::Kind(kind) => ("kind", kind),
         };
-        Sentence { code: "CORS-E522", matter, fix, edits: edit.into_iter().collect() }
+        let value = Written::text(value);
+        let fix = format!("write {}", Quoted(&format!("{name}: {value}")));
+        sentence(fix).with_edit(Proposal::Write(Place::within(name), value))
     }
 }
 
@@ -134,13 +137,6 @@ fn switches_off(other: &str, by_target: bool) -> Sentence {
         ),
         "write `spec.cors` for the other paths too, with what is to hold there",
     )
-}
-
-/// To write a field of the target.
-fn write(name: &str, value: &str) -> (String, Option<Proposal>) {
-    let value = Written::text(value);
-    let fix = format!("write {}", Quoted(&format!("{name}: {value}")));
-    (fix, Some(Proposal::Write(Place::within(name), value)))
 }
 
 // === impl PlacementReason ===
