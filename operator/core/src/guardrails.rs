@@ -214,37 +214,35 @@ impl Guardrail {
     }
 
     fn check_cors(&self, cors: &Cors, field: &str, excesses: &mut Vec<(String, Excess)>) {
+        let mut exceed = |at: &str, excess| excesses.push((format!("{field}.{at}"), excess));
         if let Some(allowed) = &self.origins {
-            for (at, origin) in cors.origins().iter().enumerate() {
-                if !allowed.contains(origin) {
-                    let excess = Excess::Origin(origin.to_string());
-                    excesses.push((format!("{field}.allowOrigins[{at}]"), excess));
-                }
+            let origins = cors.origins().iter().enumerate();
+            for (at, origin) in origins.filter(|(_, origin)| !allowed.contains(origin)) {
+                exceed(&format!("allowOrigins[{at}]"), Excess::Origin(origin.to_string()));
             }
         }
         for (at, regex) in cors.regexes().iter().enumerate().filter(|_| !self.regexes) {
             let excess = Excess::Regex(regex.as_str().to_owned());
-            excesses.push((format!("{field}.allowOriginRegexes[{at}]"), excess));
+            exceed(&format!("allowOriginRegexes[{at}]"), excess);
         }
         if let (Some(seconds), Some(max)) = (cors.max_age(), self.max_age)
             && seconds > max
         {
-            let written = seconds.to_string();
-            excesses.push((format!("{field}.maxAge"), Excess::MaxAge { written, max }));
+            exceed("maxAge", Excess::MaxAge { written: seconds.to_string(), max });
         }
         // `*` does not cover `Authorization`, and what needs no preflight needs no permission.
         if let Some(allowed) = &self.methods {
             let beyond = beyond(cors.methods(), allowed, |method| {
                 allowed.any() || is_cors_safelisted_method(method.as_str().as_bytes())
             });
-            excesses.extend(beyond.map(|it| (format!("{field}.allowMethods"), Excess::Method(it))));
+            beyond.for_each(|it| exceed("allowMethods", Excess::Method(it)));
         }
         if let Some(allowed) = &self.headers {
             let beyond = beyond(cors.headers(), allowed, |header| {
                 let name = header.as_str().as_bytes();
                 allowed.any() && !is_cors_non_wildcard_request_header_name(name)
             });
-            excesses.extend(beyond.map(|it| (format!("{field}.allowHeaders"), Excess::Header(it))));
+            beyond.for_each(|it| exceed("allowHeaders", Excess::Header(it)));
         }
     }
 }

@@ -9,8 +9,8 @@ use corsward_policy::{Finding, PolicyId, finding};
 use serde_json::Value;
 
 pub use self::entry::{Entry, PolicyInForce};
-use crate::capabilities::{Reach, ServedTargets};
-use crate::cluster_state::{Change, ClusterState, Key, Labels, NamespaceMode};
+use crate::capabilities::Reach;
+use crate::cluster_state::{Change, ClusterState, Key, NamespaceMode};
 use crate::event::Problem;
 use crate::guardrails::{Guardrail, GuardrailStates};
 use crate::json_text::JsonText;
@@ -87,18 +87,12 @@ impl Index {
 
     /// The effective target of a policy of `namespace`.
     pub(crate) fn place(&self, target: &Target, namespace: &str) -> Placement {
-        match self.reach {
-            Reach::One => {
-                let proxies = TargetProxies::Workloads(Arc::default());
-                Placement {
-                    places: vec![ProxySet { proxies, ports: None }],
-                    ..Placement::default()
-                }
-            }
-            Reach::Targets(ServedTargets { gateway_controllers, .. }) => {
-                target.place(namespace, &self.cluster_state, gateway_controllers)
-            }
-        }
+        let Reach::Targets(served) = self.reach else {
+            let proxies = TargetProxies::Workloads(Arc::default());
+            let places = vec![ProxySet { proxies, ports: None }];
+            return Placement { places, ..Placement::default() };
+        };
+        target.place(namespace, &self.cluster_state, served.gateway_controllers)
     }
 
     /// The number of workloads, with a proxy or without, if they are visible.
@@ -189,11 +183,16 @@ impl Index {
         let known = previous.filter(|previous| previous.object.says_the_same(&object));
         let strict =
             known.map_or_else(|| self.validation(&object, false), |known| known.validation.clone());
-        let in_force = self.in_force_of(&object, previous, strict.accepted.as_ref());
+        let mut in_force = self.in_force_of(&object, previous, strict.accepted.as_ref());
         let generation = generation(&object, previous, in_force.as_ref());
         let kept = in_force.as_ref().filter(|it| known.is_none() && it.generation == generation);
         let validation = self.or_kept(strict, &object, kept);
-        let in_force = in_force.map(|in_force| in_force.shared(validation.accepted.as_ref()));
+        // It is kept once where that is what the object says too.
+        if let (Some(in_force), Some(accepted)) = (&mut in_force, &validation.accepted)
+            && in_force.accepted == *accepted
+        {
+            in_force.accepted = Arc::clone(accepted);
+        }
         let is_stopped = validation.accepted.is_none() && says_off(&object);
         let stopped = in_force.as_ref().filter(|_| is_stopped);
         let stopped = stopped.and_then(|in_force| self.off(&object, in_force));
@@ -417,11 +416,10 @@ impl Index {
 
     /// The guardrails of a namespace.
     pub(crate) fn guardrails_of(&self, namespace: &str) -> Vec<Guardrail> {
-        let nothing = Labels::new();
         let known = self.cluster_state.namespaces.get(namespace);
-        let labels = known.map_or(&nothing, |namespace| &namespace.labels);
+        let labels = known.map(|namespace| namespace.labels.clone()).unwrap_or_default();
         // Labels of namespaces are known in a cluster only.
-        let is_meant = |it: &&Guardrail| self.reach == Reach::One || it.selects(namespace, labels);
+        let is_meant = |it: &&Guardrail| self.reach == Reach::One || it.selects(namespace, &labels);
         self.guardrails.in_force().filter(is_meant).cloned().collect()
     }
 }

@@ -24,7 +24,6 @@ use crate::capabilities::Reach;
 use crate::cluster_state::Key;
 use crate::finding::{
     Excess, GuardrailReason, OriginSetReason, PlacementReason, SizeReason, TargetInstead,
-    TargetReason,
 };
 use crate::guardrails::{self, Guardrail};
 use crate::json_text::JsonText;
@@ -112,7 +111,7 @@ pub fn validate_object(object: &Object, context: Context<'_>) -> Validation {
     let (mut made, mut later) = (None, Vec::new());
     // What does not fit has been replaced: all mistakes are found at once.
     if let Some(spec) = shape::read(corsward_api::KIND, spec, &mut later) {
-        later.extend(targets(&spec, target_field, context.reach));
+        later.extend(targets(&spec, &target_field, context.reach));
         let specificity = match (context.reach, Target::of(&spec)) {
             // All policies are as close to one place.
             (Reach::One, _) | (_, Target::Namespace) => Specificity::Namespace,
@@ -164,34 +163,20 @@ pub fn validate_object(object: &Object, context: Context<'_>) -> Validation {
 /// The finding about a policy that is too large by itself. `compiled` is its compiled form alone.
 fn size_refusal(text: &JsonText, spec: &CorsPolicySpec, compiled: &str) -> Option<Finding> {
     let len = compiled.len();
+    if len > MAX_LEN {
+        return Some(Finding::new("spec", SizeReason::TooLarge { len, max: MAX_LEN }));
+    }
     // An API server adds all defaults to the text. A short text is not long with them.
     let is_short = text.text_len() < MAX_SPEC_LEN / 2;
-    let spec_len = if is_short { 0 } else { JsonText::of(spec).text_len() };
-    let reason = if len > MAX_LEN {
-        SizeReason::TooLarge { len, max: MAX_LEN }
-    } else if spec_len > MAX_SPEC_LEN {
-        SizeReason::TooLong { len: spec_len, max: MAX_SPEC_LEN }
-    } else {
-        return None;
-    };
-    Some(Finding::new("spec", reason))
+    let len = if is_short { 0 } else { JsonText::of(spec).text_len() };
+    let too_long = SizeReason::TooLong { len, max: MAX_SPEC_LEN };
+    (len > MAX_SPEC_LEN).then(|| Finding::new("spec", too_long))
 }
 
 /// Whether an earlier release may have accepted what has that reason.
 fn may_be_new(reason: &Reason) -> bool {
-    use PlacementReason as P;
-
-    let is_of_target = matches!(
-        reason.downcast_ref(),
-        Some(
-            P::OtherNamespace(_)
-                | P::ImpossibleName { .. }
-                | P::PortNumber(_)
-                | P::ImpossibleSection { .. }
-        )
-    );
-    is_of_target
-        || matches!(reason.downcast_ref(), Some(TargetReason::ImpossibleLabel(_)))
+    // A label, a name or a section that no object of Kubernetes can have.
+    matches!(reason.code(), "CORS-E528" | "CORS-E529" | "CORS-E530")
         || reason.downcast_ref::<SourceReason>().is_some()
         || reason.downcast_ref::<ShapeReason>().is_some()
 }
@@ -202,18 +187,17 @@ impl Accepted {
     /// The limits of those guardrails that it exceeds, as findings about its author's text.
     pub fn exceeded(&self, guardrails: &[Guardrail]) -> Vec<Finding> {
         let exceeded = guardrails::check(&self.policy, guardrails).into_iter();
-        let mut exceeded: Vec<Finding> =
-            exceeded.map(|finding| self.sets.address(finding)).collect();
-        for Finding { field, reason } in &mut exceeded {
-            if let Some(GuardrailReason::Exceeded {
-                excess: Excess::MaxAge { written, .. }, ..
-            }) = reason.downcast_mut()
-                && let Some(text) = self.spelling.text(field)
+        let address = |mut finding: Finding| {
+            if let Some(text) = self.spelling.text(&finding.field)
+                && let Some(GuardrailReason::Exceeded { excess, .. }) =
+                    finding.reason.downcast_mut()
+                && let Excess::MaxAge { written, .. } = excess
             {
                 text.clone_into(written);
             }
-        }
-        exceeded
+            self.sets.address(finding)
+        };
+        exceeded.map(address).collect()
     }
 }
 
@@ -247,7 +231,7 @@ const NAME_A_GATEWAY: TargetInstead =
 
 /// The intended target in place of an impossible one; `None` for a possible target.
 fn target_instead(group: &str, kind: &str, reach: Reach) -> Option<TargetInstead> {
-    use TargetInstead::{Advice, Group, Kind};
+    use TargetInstead::{Advice, Write};
 
     // A version is no part of a group.
     let of_gateways = group.split('/').next() == Some(GATEWAY_GROUP);
@@ -259,16 +243,18 @@ fn target_instead(group: &str, kind: &str, reach: Reach) -> Option<TargetInstead
         (GATEWAY_GROUP, "Gateway") => {
             Advice("name a `Service`, or write the labels of its pods into `selector`")
         }
-        (_, "Service") if is_word || of_gateways || group.ends_with(".k8s.io") => Group(""),
+        (_, "Service") if is_word || of_gateways || group.ends_with(".k8s.io") => {
+            Write("group", "")
+        }
         (_, "Service") => Advice(
             "write `group: \"\"` where the Service of Kubernetes with that name is meant, or use `selector`",
         ),
-        (_, "Gateway") if is_word || of_gateways => Group(GATEWAY_GROUP),
+        (_, "Gateway") if is_word || of_gateways => Write("group", GATEWAY_GROUP),
         (_, "Gateway") => Advice(
             "name a `Gateway` of `gateway.networking.k8s.io`, or the labels of its pods in `selector`",
         ),
-        ("", "service" | "Services" | "services" | "svc" | "SVC") => Kind("Service"),
-        (GATEWAY_GROUP, "gateway" | "Gateways" | "gateways") => Kind("Gateway"),
+        ("", "service" | "Services" | "services" | "svc" | "SVC") => Write("kind", "Service"),
+        (GATEWAY_GROUP, "gateway" | "Gateways" | "gateways") => Write("kind", "Gateway"),
         (_, "HTTPRoute" | "GRPCRoute") => Advice(
             "name the `Gateway` of the route, and write the route's hosts into `hostnames` and its paths into `rules`",
         ),
@@ -316,14 +302,9 @@ fn impossible_name(kind: &str, name: &str, ends: &[char]) -> Option<(String, Opt
 }
 
 /// The field of a written spec that is about its target; the spec where none is.
-fn target_field(spec: &Value) -> &'static str {
-    if spec.get("selector").is_some() {
-        "spec.selector"
-    } else if spec.get("targetRefs").is_some() {
-        "spec.targetRefs"
-    } else {
-        "spec"
-    }
+fn target_field(spec: &Value) -> String {
+    let written = ["selector", "targetRefs"].into_iter().find(|name| spec.get(name).is_some());
+    written.map_or_else(|| "spec".to_owned(), |name| format!("spec.{name}"))
 }
 
 /// Findings about targets: they must make sense, though one place needs none. `field` is the one that is written.

@@ -62,10 +62,8 @@ pub enum PlacementReason {
 /// The intended target in place of an impossible one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TargetInstead {
-    /// The same kind, of this group.
-    Group(&'static str),
-    /// This kind, of the same group.
-    Kind(&'static str),
+    /// The same with this value of that field.
+    Write(&'static str, &'static str),
     /// An advice.
     Advice(&'static str),
 }
@@ -76,14 +74,14 @@ impl TargetInstead {
     fn sentence(self, target: &str) -> Sentence {
         let matter = format!("{} cannot be a policy's target", Quoted(target));
         let sentence = |fix: String| Sentence::new("CORS-E522", matter, fix);
-        let (name, value) = match self {
-            Self::Advice(advice) => return sentence(advice.to_owned()),
-            Self::Group(group) => ("group", group),
-            Self::Kind(kind) => ("kind", kind),
-        };
-        let value = Written::text(value);
-        let fix = format!("write {}", Quoted(&format!("{name}: {value}")));
-        sentence(fix).with_edit(Proposal::Write(Place::within(name), value))
+        match self {
+            Self::Write(field, value) => {
+                let value = Written::text(value);
+                let fix = format!("write {}", Quoted(&format!("{field}: {value}")));
+                sentence(fix).with_edit(Proposal::Write(Place::within(field), value))
+            }
+            Self::Advice(advice) => sentence(advice.to_owned()),
+        }
     }
 }
 

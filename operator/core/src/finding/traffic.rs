@@ -121,41 +121,34 @@ impl Explain for TrafficReason {
 impl WithoutSidecar {
     fn sentence(self, workloads: &Names, namespace: &str) -> Sentence {
         let again = restart(workloads, namespace);
+        let without = format!("there is no sidecar in {workloads}, because");
         let quoted = Quoted(namespace);
         match self {
             Self::NotAsked => Sentence::new(
                 "CORS-W523",
-                format!(
-                    "there is no sidecar in {workloads}, because namespace {quoted} is not labelled for injection"
-                ),
+                format!("{without} namespace {quoted} is not labelled for injection"),
                 format!(
                     "label it (`kubectl label --overwrite namespace {namespace} istio-injection=enabled`, or `istio.io/rev`), then {again}"
                 ),
             ),
             Self::OptedOut => Sentence::new(
                 "CORS-W524",
-                format!(
-                    "there is no sidecar in {workloads}, because of `sidecar.istio.io/inject: \"false\"`"
-                ),
+                format!("{without} of `sidecar.istio.io/inject: \"false\"`"),
                 "remove that from the pod template, or narrow the policy to other workloads",
             ),
             Self::Older => Sentence::new(
                 "CORS-W525",
-                format!(
-                    "there is no sidecar in {workloads}, because the pods were started before injection was switched on"
-                ),
+                format!("{without} the pods were started before injection was switched on"),
                 again,
             ),
             Self::HostNetwork => Sentence::new(
                 "CORS-W526",
-                format!(
-                    "there is no sidecar in {workloads}, because the pods use the network of their node"
-                ),
+                format!("{without} the pods use the network of their node"),
                 "remove `hostNetwork: true`, or narrow the policy to other workloads",
             ),
             Self::Ambient => Sentence::new(
                 "CORS-W527",
-                format!("there is no sidecar in {workloads}, because of ambient mode"),
+                format!("{without} of ambient mode"),
                 "name the waypoint in `targetRefs` (kind `Gateway`), or leave ambient mode for sidecars",
             ),
         }

@@ -60,14 +60,6 @@ impl Entry {
 
 // === impl PolicyInForce ===
 
-impl PolicyInForce {
-    /// The same, kept once where that is what the object says too.
-    pub(super) fn shared(self, accepted: Option<&Arc<Accepted>>) -> Self {
-        let same = accepted.filter(|accepted| **accepted == self.accepted).map(Arc::clone);
-        Self { accepted: same.unwrap_or(self.accepted), ..self }
-    }
-}
-
 impl Deref for PolicyInForce {
     type Target = Accepted;
 
