@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use corsward_operator_core::capabilities::Memory;
 use corsward_operator_core::command::StatusWrite;
-use corsward_operator_core::state::State;
+use corsward_operator_core::state::{State, VERSION};
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::{info, warn};
 
@@ -142,10 +142,10 @@ fn load(path: &Path) -> Result<Option<State>> {
     };
     let state: State =
         serde_json::from_slice(&bytes).context("the state file is not what was written")?;
-    match state.check_version() {
-        Ok(()) => Ok(Some(state)),
-        Err(version) => bail!("the state file has version {version}"),
+    if state.version != VERSION {
+        bail!("the state file has version {}", state.version);
     }
+    Ok(Some(state))
 }
 
 #[cfg(test)]

@@ -210,7 +210,7 @@ impl Index {
 
     /// A policy is there, validated in the context of the files that it is in.
     pub fn apply_validated(&mut self, object: Object, validation: Validation) {
-        self.touch(&object.id.namespace);
+        self.changed.insert(Scope::of(self.reach, &object.id.namespace));
         let (id, generation) = (object.id.clone(), object.generation.unwrap_or(1));
         let (in_force, enforced, stopped) = (None, None, None);
         let entry = Entry { object, generation, validation, in_force, enforced, stopped };
@@ -254,7 +254,7 @@ impl Index {
     pub fn delete(&mut self, id: &PolicyId) {
         self.remembered.remove(id);
         if self.entries.remove(id).is_some() {
-            self.touch(&id.namespace);
+            self.changed.insert(Scope::of(self.reach, &id.namespace));
         }
     }
 
@@ -299,9 +299,7 @@ impl Index {
             namespaces = Some(changed.into_iter().map(|key| key.namespace).collect());
         }
         let Some(namespaces) = namespaces else { return self.touch_all() };
-        for namespace in namespaces {
-            self.touch(&namespace);
-        }
+        self.changed.extend(namespaces.iter().map(|namespace| Scope::of(self.reach, namespace)));
     }
 
     /// Reviews again the policies that name one of these sets.
@@ -328,10 +326,6 @@ impl Index {
                 entry.validation = validation;
             }
         }
-    }
-
-    fn touch(&mut self, namespace: &str) {
-        self.changed.insert(Scope::of(self.reach, namespace));
     }
 
     fn touch_all(&mut self) {

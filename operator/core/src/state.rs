@@ -10,14 +10,15 @@ use serde_json::Value;
 use crate::index::Index;
 use crate::plan::ScopePlan;
 
-/// The version of the format.
-const VERSION: u32 = 1;
+/// The version of the format that this release reads.
+pub const VERSION: u32 = 1;
 
 /// The specs and guardrails in force.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct State {
-    version: u32,
+    /// The version of the format.
+    pub version: u32,
     policies: Vec<Remembered>,
     /// The guardrails that held. A release that knows nothing of them reads the file where there are none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -38,15 +39,6 @@ struct Remembered {
 // === impl State ===
 
 impl State {
-    /// Checks that this release reads the format.
-    ///
-    /// # Errors
-    ///
-    /// Fails with the version of the format, if a different release wrote it.
-    pub fn check_version(&self) -> Result<(), u32> {
-        if self.version == VERSION { Ok(()) } else { Err(self.version) }
-    }
-
     /// The planned specs in force, or those that a guardrail suspends, with their files according to `index`.
     pub fn of(index: &Index, plan: &ScopePlan) -> Self {
         let remembered = plan.policies.iter().filter_map(|(id, planned)| {

@@ -234,8 +234,7 @@ fn target_instead(group: &str, kind: &str, reach: Reach) -> Option<TargetInstead
     use TargetInstead::{Advice, Write};
 
     // A version is no part of a group.
-    let of_gateways = group.split('/').next() == Some(GATEWAY_GROUP);
-    let is_word = !group.contains('.');
+    let is_near = !group.contains('.') || group.split('/').next() == Some(GATEWAY_GROUP);
     Some(match (group, kind) {
         ("", "Service") if reach.serves_workloads() => return None,
         ("", "Service") => NAME_A_GATEWAY,
@@ -243,13 +242,11 @@ fn target_instead(group: &str, kind: &str, reach: Reach) -> Option<TargetInstead
         (GATEWAY_GROUP, "Gateway") => {
             Advice("name a `Service`, or write the labels of its pods into `selector`")
         }
-        (_, "Service") if is_word || of_gateways || group.ends_with(".k8s.io") => {
-            Write("group", "")
-        }
+        (_, "Service") if is_near || group.ends_with(".k8s.io") => Write("group", ""),
         (_, "Service") => Advice(
             "write `group: \"\"` where the Service of Kubernetes with that name is meant, or use `selector`",
         ),
-        (_, "Gateway") if is_word || of_gateways => Write("group", GATEWAY_GROUP),
+        (_, "Gateway") if is_near => Write("group", GATEWAY_GROUP),
         (_, "Gateway") => Advice(
             "name a `Gateway` of `gateway.networking.k8s.io`, or the labels of its pods in `selector`",
         ),

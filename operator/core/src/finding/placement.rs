@@ -91,17 +91,6 @@ const TARGET_NAME: &str = "CORS-E529";
 /// The code of a section's name.
 const SECTION_NAME: &str = "CORS-E530";
 
-fn impossible_name(name: &str, meant: Option<&str>) -> Sentence {
-    let advice =
-        "write the name of the Service or the Gateway, or no `targetRefs` for the whole namespace";
-    impossible(TARGET_NAME, name, meant, advice)
-}
-
-fn impossible_section(section: &str, meant: Option<&str>) -> Sentence {
-    let advice = "write the name of the port or the listener, such as `http`";
-    impossible(SECTION_NAME, section, meant, advice)
-}
-
 fn port_number(section: &str) -> Sentence {
     Sentence::new(
         SECTION_NAME,
@@ -114,14 +103,23 @@ fn port_number(section: &str) -> Sentence {
 }
 
 /// A name that Kubernetes takes for no object.
-fn impossible(code: &'static str, name: &str, meant: Option<&str>, advice: &str) -> Sentence {
+fn impossible(code: &'static str, name: &str, meant: Option<&str>) -> Sentence {
     let matter = format!(
         "{} is no name that Kubernetes accepts for it, so that nothing matches",
         Quoted(name)
     );
     match meant {
         Some(meant) => Sentence::write(code, matter, Written::text(meant)),
-        None => Sentence::new(code, matter, advice),
+        None if code == TARGET_NAME => Sentence::new(
+            code,
+            matter,
+            "write the name of the Service or the Gateway, or no `targetRefs` for the whole namespace",
+        ),
+        None => Sentence::new(
+            code,
+            matter,
+            "write the name of the port or the listener, such as `http`",
+        ),
     }
 }
 
@@ -153,9 +151,9 @@ impl Explain for PlacementReason {
                 format!("{} is no name: a target is of the policy's own namespace", Quoted(name)),
                 Written::text(name.rsplit('/').next().unwrap_or_default()),
             ),
-            Self::ImpossibleName { name, meant } => impossible_name(name, meant.as_deref()),
+            Self::ImpossibleName { name, meant } => impossible(TARGET_NAME, name, meant.as_deref()),
             Self::ImpossibleSection { section, meant } => {
-                impossible_section(section, meant.as_deref())
+                impossible(SECTION_NAME, section, meant.as_deref())
             }
             Self::PortNumber(section) => port_number(section),
             Self::LastGoodInForce => Sentence::new(
