@@ -151,13 +151,8 @@ impl Index {
 
     /// The validation of an object, where `strict` is that of a new one: a spec that was accepted once stays accepted until it is
     /// edited. `kept`: the spec in force, where it is of the object's generation.
-    fn or_kept(
-        &self,
-        strict: Validation,
-        object: &Object,
-        kept: Option<&PolicyInForce>,
-    ) -> Validation {
-        let is_kept = kept.is_some_and(|kept| strict.spec.as_ref() == Some(&kept.spec));
+    fn or_kept(&self, strict: Validation, object: &Object, kept: Option<&JsonText>) -> Validation {
+        let is_kept = kept.is_some() && strict.spec.as_ref() == kept;
         if strict.accepted.is_some() || !is_kept { strict } else { self.validation(object, true) }
     }
 
@@ -186,7 +181,7 @@ impl Index {
         let mut in_force = self.in_force_of(&object, previous, strict.accepted.as_ref());
         let generation = generation(&object, previous, in_force.as_ref());
         let kept = in_force.as_ref().filter(|it| known.is_none() && it.generation == generation);
-        let validation = self.or_kept(strict, &object, kept);
+        let validation = self.or_kept(strict, &object, kept.map(|kept| &kept.spec));
         // It is kept once where that is what the object says too.
         if let (Some(in_force), Some(accepted)) = (&mut in_force, &validation.accepted)
             && in_force.accepted == *accepted
@@ -319,7 +314,7 @@ impl Index {
             let Entry { object, generation, in_force, .. } = &**entry;
             let kept = in_force.as_ref().filter(|it| it.generation == *generation);
             let strict = self.validation(object, false);
-            (object.id.clone(), self.or_kept(strict, object, kept))
+            (object.id.clone(), self.or_kept(strict, object, kept.map(|kept| &kept.spec)))
         });
         for (id, validation) in validations.collect::<Vec<_>>() {
             if let Some(entry) = self.entry_mut(&id) {
@@ -342,8 +337,8 @@ impl Index {
                 if let Some(accepted) = accepted {
                     let Accepted { policy, target, .. } = &*accepted;
                     let namespace = &object.id.namespace;
-                    let (placement, traffic) =
-                        (self.place(target, namespace), self.traffic(namespace));
+                    let placement = self.place(target, namespace);
+                    let traffic = self.traffic(namespace);
                     findings.extend(accepted.exceeded(&self.guardrails_of(namespace)));
                     findings.extend(placement.findings().cloned());
                     findings.extend(traffic.findings(target.field(), &placement, policy.keeps()));
