@@ -24,7 +24,6 @@ pub struct Bootstrap {
 
 impl Bootstrap {
     /// No listener, no cluster, one worker, the admin interface on any free port.
-    #[must_use]
     #[expect(
         clippy::new_without_default,
         reason = "an Envoy without a listener is nobody's default"
