@@ -16,13 +16,13 @@ use std::fmt;
 use std::time::Duration;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
 };
 use rustls::pki_types::UnixTime;
 
 pub use inspection::Damage;
-use inspection::{Authorities, Leaf};
+use inspection::{Authorities, verify};
 
 const DAY: u64 = 24 * 60 * 60;
 /// For how long an authority is valid.
@@ -33,10 +33,6 @@ const LIFETIME: Duration = Duration::from_secs(90 * DAY);
 const BACKDATED: Duration = Duration::from_hours(1);
 /// Time for which a new authority is published before it signs.
 const SETTLING: Duration = Duration::from_mins(10);
-
-/// The names a certificate is for; the first is the one the API server uses.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Names(Vec<String>);
 
 /// The content of the Secret, in PEM.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -49,15 +45,6 @@ pub struct Content {
     pub authorities: Vec<u8>,
     /// `ca.key`: the key of the first of them.
     pub authority_key: Vec<u8>,
-}
-
-/// The desired content of the Secret.
-#[derive(Debug)]
-pub struct SecretStep {
-    /// The reason of the renewal.
-    pub why: RenewalReason,
-    /// The content.
-    pub content: Content,
 }
 
 /// The reason of a renewal.
@@ -83,38 +70,27 @@ pub enum RenewalReason {
     AuthorityExpired,
 }
 
-// === impl Names ===
-
-impl Names {
-    /// The names of a Service, and the further names of the webhook.
-    pub fn of(service: &str, namespace: &str, others: &[String]) -> Self {
-        let mut names = vec![format!("{service}.{namespace}.svc")];
-        names.extend(others.iter().cloned());
-        Self(names)
-    }
-}
-
 // === impl Content ===
 
 impl Content {
-    /// A new authority, and a certificate signed by it.
+    /// A new authority, and a certificate for these names signed by it. The API server uses the first name.
     ///
     /// # Errors
     ///
     /// Fails if the names are none, or there is no randomness.
-    pub fn new(names: &Names, now: UnixTime) -> Result<Self, rcgen::Error> {
+    pub fn new(names: &[String], now: UnixTime) -> Result<Self, rcgen::Error> {
         Self::default().with_authority(now)?.with_certificate(names, now)
     }
 
     /// This content with a new certificate, by the first authority.
-    fn with_certificate(&self, names: &Names, now: UnixTime) -> Result<Self, rcgen::Error> {
+    fn with_certificate(&self, names: &[String], now: UnixTime) -> Result<Self, rcgen::Error> {
         let authority_key =
             str::from_utf8(&self.authority_key).map_err(|_| rcgen::Error::CouldNotParseKeyPair)?;
         let authorities = str::from_utf8(&self.authorities)
             .map_err(|_| rcgen::Error::CouldNotParseCertificate)?;
         let issuer = Issuer::from_ca_cert_pem(authorities, KeyPair::from_pem(authority_key)?)?;
         let mut params = params("corsward webhook", LIFETIME, now);
-        params.subject_alt_names = CertificateParams::new(names.0.clone())?.subject_alt_names;
+        params.subject_alt_names = CertificateParams::new(names)?.subject_alt_names;
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -142,58 +118,46 @@ impl fmt::Debug for Content {
     }
 }
 
-/// Returns the renewal of a Secret's content; `None` if it is good for now.
-///
-/// # Errors
-///
-/// Fails if something should be made and cannot.
+/// Returns why a Secret's content is to be renewed, and the new content; `None` if it is good for now. An error: the
+/// content cannot be made.
 pub fn step(
     content: Option<&Content>,
-    names: &Names,
+    names: &[String],
     now: UnixTime,
-) -> Result<Option<SecretStep>, rcgen::Error> {
-    let whole = |why| Ok(Some(SecretStep { why, content: Content::new(names, now)? }));
+) -> Option<(RenewalReason, Result<Content, rcgen::Error>)> {
+    let whole = |why| Some((why, Content::new(names, now)));
     let Some(content) = content else { return whole(RenewalReason::Missing) };
     let known = match Authorities::read(content, now) {
         Ok(known) => known,
         // Nothing of it is kept: an authority that somebody else put there must not be trusted.
         Err(damage) => return whole(RenewalReason::Useless(damage)),
     };
-    let certificate =
-        |why| Ok(Some(SecretStep { why, content: content.with_certificate(names, now)? }));
-    let leaf = match Leaf::read(content, &known, names, now) {
-        Ok(leaf) => leaf,
+    let certificate = |why| Some((why, content.with_certificate(names, now)));
+    let leaf = match known.leaf(content, names, now) {
+        Ok(leaf) => leaf.certificate,
         Err(damage) => return certificate(RenewalReason::Useless(damage)),
     };
     let newest = &known.newest;
-    let valid = || Content { authorities: known.to_pem(), ..content.clone() };
-    if !leaf.is_by_newest {
+    if verify(&leaf, [newest], names, now).is_err() {
         let settled = newest.age(now) >= BACKDATED.saturating_add(SETTLING);
-        return if settled { certificate(RenewalReason::AuthoritySettled) } else { Ok(None) };
+        return if settled { certificate(RenewalReason::AuthoritySettled) } else { None };
     }
-    if leaf.certificate.is_old(now) {
+    if leaf.is_old(now) {
         return certificate(RenewalReason::CertificateOld);
     }
+    let valid = Content { authorities: known.to_pem(), ..content.clone() };
     if newest.is_old(now) {
-        let content = valid().with_authority(now)?;
-        return Ok(Some(SecretStep { why: RenewalReason::AuthorityOld, content }));
+        return Some((RenewalReason::AuthorityOld, valid.with_authority(now)));
     }
-    if known.expired {
-        return Ok(Some(SecretStep { why: RenewalReason::AuthorityExpired, content: valid() }));
-    }
-    Ok(None)
+    known.expired.then_some((RenewalReason::AuthorityExpired, Ok(valid)))
 }
 
+#[expect(clippy::arithmetic_side_effects, reason = "a few years beside today do not overflow")]
 fn params(name: &str, lifetime: Duration, now: UnixTime) -> CertificateParams {
     let mut params = CertificateParams::default();
-    params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
-    let made = Duration::from_secs(now.as_secs());
-    let epoch = rcgen::date_time_ymd(1970, 1, 1);
-    #[expect(clippy::arithmetic_side_effects, reason = "a few years beside today do not overflow")]
-    {
-        params.not_before = epoch + made.saturating_sub(BACKDATED);
-        params.not_after = epoch + made.saturating_add(lifetime);
-    }
+    let now = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(now.as_secs());
+    params.not_before = now - BACKDATED;
+    params.not_after = now + lifetime;
     params
 }

@@ -26,9 +26,9 @@ use tracing::{debug, info, warn};
 
 use self::question::{Question, ReviewTask};
 use crate::args::ClusterArgs;
-use crate::certificates::secret::{SecretOptions, SecretStore};
+use crate::certificates::installation;
+use crate::certificates::secret::SecretStore;
 use crate::certificates::serving::ServingCertificate;
-use crate::certificates::{Names, installation};
 use crate::metrics::{Metrics, Outcome};
 use crate::request::Request;
 use crate::server::{Limits, Server};
@@ -90,15 +90,19 @@ pub(crate) async fn start(
         format!("cannot serve the webhook at {addr}: choose another address by --webhook-addr")
     })?;
     info!(addr = %server.addr, "webhook address");
-    let options = SecretOptions {
+    let mut names = vec![format!("{}.{}.svc", args.webhook_service, args.namespace)];
+    names.extend(args.webhook_names.iter().cloned());
+    let store = SecretStore {
         namespace: args.namespace.clone(),
         name: args.webhook_secret.clone(),
-        names: Names::of(&args.webhook_service, &args.namespace, &args.webhook_names),
+        names,
         external: args.webhook_secret_external,
+        serving,
+        metrics,
+        ..SecretStore::default()
     };
-    let settled = serving.settled();
-    let (store, bundles) = SecretStore::new(client.clone(), options, serving, metrics);
-    server.tasks.spawn("certificates", store.run(leading.clone()));
+    let (settled, bundles) = (store.settled.subscribe(), store.bundle.subscribe());
+    server.tasks.spawn("certificates", store.run(client.clone(), leading.clone()));
     if let Some(name) = args.webhook_configuration.clone() {
         server.tasks.spawn("caBundle", installation::keep(client, name, bundles, leading));
     }

@@ -1,27 +1,28 @@
 //! Inspection of a Secret that should hold certificates: parsed, verified, and dated.
 
+use std::iter::once;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pem::{EncodeConfig, LineEnding, Pem};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier as _;
-use rustls::crypto::{CryptoProvider, ring};
+use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, SignatureScheme};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::{Content, Names};
+use super::Content;
 
 /// Most authorities that stand side by side: two, and one for good measure.
 const MAX_AUTHORITIES: usize = 3;
 
-/// The damage of a Secret's content.
+/// The damage of a Secret's content: a field, and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Damage(String);
+#[error("`{0}` {1}")]
+pub struct Damage(&'static str, String);
 
 /// A certificate, and when it is valid.
 #[derive(Clone, Debug)]
@@ -46,37 +47,20 @@ pub(super) struct Authorities {
 #[derive(Debug)]
 pub(super) struct Leaf {
     pub(super) certificate: Certificate,
-    /// The newest authority signed it.
-    pub(super) is_by_newest: bool,
-}
-
-// === impl Damage ===
-
-impl Damage {
-    fn no_certificate(field: &str) -> Self {
-        Self(format!("`{field}` holds no certificate in PEM"))
-    }
-
-    fn no_key(field: &str) -> Self {
-        Self(format!("`{field}` holds no private key in PEM"))
-    }
-
-    fn not_today(field: &str) -> Self {
-        Self(format!("`{field}` is not valid today"))
-    }
+    /// Its chain and its key, as a server presents them.
+    pub(super) certified: CertifiedKey,
 }
 
 // === impl Certificate ===
 
 impl Certificate {
-    fn of(der: CertificateDer<'static>, field: &str) -> Result<Self, Damage> {
-        let (_, parsed) =
-            X509Certificate::from_der(&der).map_err(|_| Damage::no_certificate(field))?;
+    fn of(der: CertificateDer<'static>) -> Option<Self> {
+        let (_, parsed) = X509Certificate::from_der(&der).ok()?;
+        let (validity, may_sign) = (parsed.validity(), parsed.is_ca());
         let seconds = |time: i64| u64::try_from(time).unwrap_or_default();
-        let not_before = seconds(parsed.validity().not_before.timestamp());
-        let not_after = seconds(parsed.validity().not_after.timestamp());
-        let may_sign = parsed.is_ca();
-        Ok(Self { der, not_before, not_after, may_sign })
+        let not_before = seconds(validity.not_before.timestamp());
+        let not_after = seconds(validity.not_after.timestamp());
+        Some(Self { der, not_before, not_after, may_sign })
     }
 
     pub(super) const fn age(&self, now: UnixTime) -> Duration {
@@ -89,8 +73,9 @@ impl Certificate {
         self.age(now).as_secs().saturating_mul(3) >= life.saturating_mul(2)
     }
 
-    const fn is_valid(&self, now: UnixTime) -> bool {
-        self.not_before <= now.as_secs() && now.as_secs() < self.not_after
+    fn check_date(&self, field: &'static str, now: UnixTime) -> Result<(), Damage> {
+        let is_valid = (self.not_before..self.not_after).contains(&now.as_secs());
+        is_valid.then_some(()).ok_or_else(|| Damage(field, "is not valid today".to_owned()))
     }
 }
 
@@ -98,27 +83,38 @@ impl Certificate {
 
 impl Authorities {
     pub(super) fn read(content: &Content, now: UnixTime) -> Result<Self, Damage> {
-        let mut all = certificates(&content.authorities, "ca.crt")?;
-        if all.len() > MAX_AUTHORITIES {
-            return Err(Damage("`ca.crt` holds more authorities than belong there".to_owned()));
+        let field = "ca.crt";
+        let mut others = certificates(&content.authorities, field)?;
+        if others.len() > MAX_AUTHORITIES {
+            return Err(Damage(field, "holds more authorities than belong there".to_owned()));
         }
-        let newest = all.remove(0);
+        let newest = others.remove(0);
         if !newest.may_sign {
-            return Err(Damage("`ca.crt` does not begin with an authority".to_owned()));
+            return Err(Damage(field, "does not begin with an authority".to_owned()));
         }
-        if !newest.is_valid(now) {
-            return Err(Damage::not_today("ca.crt"));
-        }
-        certified(vec![newest.der.clone()], &content.authority_key, "ca.key", "ca.crt")?;
-        let count = all.len();
-        all.retain(|other| other.is_valid(now));
-        let expired = all.len() < count;
-        Ok(Self { newest, others: all, expired })
+        newest.check_date(field, now)?;
+        certified(vec![newest.der.clone()], &content.authority_key, "ca.key", field)?;
+        let count = others.len();
+        others.retain(|other| other.check_date(field, now).is_ok());
+        let expired = others.len() < count;
+        Ok(Self { newest, others, expired })
+    }
+
+    /// The certificate beside them, where one of them signed it.
+    pub(super) fn leaf(
+        &self,
+        content: &Content,
+        names: &[String],
+        now: UnixTime,
+    ) -> Result<Leaf, Damage> {
+        let leaf = Leaf::read(content, now)?;
+        verify(&leaf.certificate, self.all(), names, now)?;
+        Ok(leaf)
     }
 
     /// Those that have not expired, the newest first.
     fn all(&self) -> impl Iterator<Item = &Certificate> {
-        std::iter::once(&self.newest).chain(&self.others)
+        once(&self.newest).chain(&self.others)
     }
 
     /// The same in PEM.
@@ -134,75 +130,32 @@ impl Authorities {
 // === impl Leaf ===
 
 impl Leaf {
-    pub(super) fn read(
-        content: &Content,
-        known: &Authorities,
-        names: &Names,
-        now: UnixTime,
-    ) -> Result<Self, Damage> {
-        let certificate = served(content, now)?;
-        verify(&certificate, known.all(), names, now)?;
-        let is_by_newest = verify(&certificate, [&known.newest], names, now).is_ok();
-        Ok(Self { certificate, is_by_newest })
+    /// The certificate to serve, of any signer.
+    pub(super) fn read(content: &Content, now: UnixTime) -> Result<Self, Damage> {
+        let mut chain = certificates(&content.certificate, "tls.crt")?;
+        let ders = chain.iter().map(|certificate| certificate.der.clone()).collect();
+        let certified = certified(ders, &content.key, "tls.key", "tls.crt")?;
+        let certificate = chain.remove(0);
+        certificate.check_date("tls.crt", now)?;
+        Ok(Self { certificate, certified })
     }
-}
-
-/// The certificate to serve, of any signer.
-pub(super) fn served(content: &Content, now: UnixTime) -> Result<Certificate, Damage> {
-    let certificate = certificates(&content.certificate, "tls.crt")?.remove(0);
-    certified(vec![certificate.der.clone()], &content.key, "tls.key", "tls.crt")?;
-    if !certificate.is_valid(now) {
-        return Err(Damage::not_today("tls.crt"));
-    }
-    Ok(certificate)
-}
-
-/// The same, where the authorities beside it signed it.
-pub(super) fn vouched(
-    content: &Content,
-    names: &Names,
-    now: UnixTime,
-) -> Result<Certificate, Damage> {
-    let known = Authorities::read(content, now)?;
-    Leaf::read(content, &known, names, now).map(|leaf| leaf.certificate)
-}
-
-/// The chain and the key that a server presents.
-pub(super) fn shown(content: &Content) -> Result<CertifiedKey, Damage> {
-    let chain = certificates(&content.certificate, "tls.crt")?;
-    let chain = chain.into_iter().map(|certificate| certificate.der).collect();
-    certified(chain, &content.key, "tls.key", "tls.crt")
-}
-
-/// Are these authorities, as far as can be seen?
-pub(super) fn is_bundle(pem: &[u8]) -> bool {
-    certificates(pem, "ca.crt").is_ok()
 }
 
 /// At least one certificate.
-fn certificates(pem: &[u8], field: &str) -> Result<Vec<Certificate>, Damage> {
-    let mut all = Vec::new();
-    for der in CertificateDer::pem_slice_iter(pem) {
-        let der = der.map_err(|_| Damage::no_certificate(field))?;
-        all.push(Certificate::of(der, field)?);
-    }
-    if all.is_empty() { Err(Damage::no_certificate(field)) } else { Ok(all) }
+pub(super) fn certificates(pem: &[u8], field: &'static str) -> Result<Vec<Certificate>, Damage> {
+    let all = CertificateDer::pem_slice_iter(pem).map(|der| Certificate::of(der.ok()?));
+    let all = all.collect::<Option<Vec<_>>>().filter(|all| !all.is_empty());
+    all.ok_or_else(|| Damage(field, "holds no certificate in PEM".to_owned()))
 }
 
 fn certified(
     chain: Vec<CertificateDer<'static>>,
     key_pem: &[u8],
-    key: &str,
+    key: &'static str,
     certificate: &str,
 ) -> Result<CertifiedKey, Damage> {
-    let der = PrivateKeyDer::from_pem_slice(key_pem).map_err(|_| Damage::no_key(key))?;
-    let certified =
-        CertifiedKey::from_der(chain, der, &provider()).map_err(|error| match error {
-            rustls::Error::InconsistentKeys(_) => {
-                Damage(format!("`{key}` is not the key of `{certificate}`"))
-            }
-            _ => Damage::no_key(key),
-        })?;
+    let none = || Damage(key, "holds no private key in PEM".to_owned());
+    let der = PrivateKeyDer::from_pem_slice(key_pem).map_err(|_| none())?;
     // Whatever cannot sign a handshake would only be found out by the API server.
     let schemes = [
         SignatureScheme::ECDSA_NISTP256_SHA256,
@@ -210,34 +163,36 @@ fn certified(
         SignatureScheme::ED25519,
         SignatureScheme::RSA_PSS_SHA256,
     ];
-    certified.key.choose_scheme(&schemes).ok_or(Damage::no_key(key))?;
-    Ok(certified)
+    match CertifiedKey::from_der(chain, der, &default_provider()) {
+        Ok(certified) if certified.key.choose_scheme(&schemes).is_some() => Ok(certified),
+        Err(rustls::Error::InconsistentKeys(_)) => {
+            Err(Damage(key, format!("is not the key of `{certificate}`")))
+        }
+        _ => Err(none()),
+    }
 }
 
-fn verify<'c>(
+/// Checks that one of the authorities signed the certificate, and that it is for each of the names.
+pub(super) fn verify<'c>(
     certificate: &Certificate,
     authorities: impl IntoIterator<Item = &'c Certificate>,
-    Names(names): &Names,
+    names: &[String],
     now: UnixTime,
 ) -> Result<(), Damage> {
     let authorities: Vec<&Certificate> = authorities.into_iter().collect();
-    let vouches = |name: &String| -> anyhow::Result<()> {
+    let vouches = |name: &str| -> anyhow::Result<()> {
         let mut roots = RootCertStore::empty();
         for authority in &authorities {
             roots.add(authority.der.clone())?;
         }
-        let (roots, provider) = (Arc::new(roots), Arc::new(provider()));
+        let (roots, provider) = (Arc::new(roots), Arc::new(default_provider()));
         let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider).build()?;
-        let server = ServerName::try_from(name.clone())?;
+        let server = ServerName::try_from(name)?;
         verifier.verify_server_cert(&certificate.der, &[], &server, &[], now)?;
         Ok(())
     };
     names.iter().try_for_each(|name| {
-        let damage = |why| Damage(format!("`tls.crt` does not vouch for `{name}`: {why}"));
+        let damage = |why| Damage("tls.crt", format!("does not vouch for `{name}`: {why}"));
         vouches(name).map_err(damage)
     })
-}
-
-pub(super) fn provider() -> CryptoProvider {
-    ring::default_provider()
 }

@@ -1,6 +1,5 @@
 //! The Secret that all replicas share: made by the first of them, replaced by the leader, loaded by each.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,9 +14,9 @@ use rustls::pki_types::UnixTime;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
-use super::inspection::{is_bundle, served, vouched};
+use super::inspection::{Authorities, Leaf, certificates};
 use super::serving::ServingCertificate;
-use super::{Content, Damage, Names, RenewalReason, step};
+use super::{Content, Damage, RenewalReason, step};
 use crate::error_log::{ErrorLog, News};
 use crate::kubernetes::sentence;
 use crate::metrics::Metrics;
@@ -30,66 +29,46 @@ const RESYNC_INTERVAL: Duration = Duration::from_secs(5);
 /// The webhook's fields of the Secret, in the order of [`Content`].
 const FIELDS: [&str; 4] = ["tls.crt", "tls.key", "ca.crt", "ca.key"];
 
-/// The Secret's name and namespace.
-#[derive(Clone, Debug)]
-pub struct SecretOptions {
-    /// Its namespace: the operator's own.
+/// Keeps the Secret, and what is shown of it.
+#[derive(Debug, Default)]
+pub struct SecretStore {
+    /// The Secret's namespace: the operator's own.
     pub namespace: String,
-    /// Its name.
+    /// The Secret's name.
     pub name: String,
     /// The names of the certificate.
-    pub names: Names,
+    pub names: Vec<String>,
     /// Whether a foreign writer fills it: then it is only read.
     pub external: bool,
-}
-
-/// Keeps the Secret, and what is shown of it.
-#[derive(Debug)]
-pub struct SecretStore {
-    options: SecretOptions,
-    secrets: Api<Secret>,
-    serving: Arc<ServingCertificate>,
-    metrics: Arc<Metrics>,
+    /// Where its certificate is shown.
+    pub serving: Arc<ServingCertificate>,
+    /// Where the certificate's end is counted.
+    pub metrics: Arc<Metrics>,
     /// The bundle of authorities, for the task that installs it.
-    bundle: watch::Sender<Option<Vec<u8>>>,
-    /// Whether it is known if it is there.
-    looked: bool,
+    pub(crate) bundle: watch::Sender<Option<Vec<u8>>>,
+    /// Whether the current certificate, or its absence, is final.
+    pub(crate) settled: watch::Sender<bool>,
     /// As it is there now.
-    known: Option<Secret>,
+    pub(crate) known: Option<Secret>,
     /// The content read last, and the damage that keeps it from being served.
-    seen: Option<(Content, Option<Damage>)>,
+    pub(crate) seen: Option<(Content, Option<Damage>)>,
     /// Of what is written.
-    error_log: ErrorLog,
+    pub(crate) error_log: ErrorLog,
 }
 
 // === impl SecretStore ===
 
 impl SecretStore {
-    /// A keeper, and whom to trust because of what it finds.
-    pub fn new(
-        client: Client,
-        options: SecretOptions,
-        serving: Arc<ServingCertificate>,
-        metrics: Arc<Metrics>,
-    ) -> (Self, watch::Receiver<Option<Vec<u8>>>) {
-        let (bundle, bundles) = watch::channel(None);
-        let secrets = Api::namespaced(client, &options.namespace);
-        let (looked, known, seen) = (false, None, None);
-        let error_log = ErrorLog::default();
-        (
-            Self { options, secrets, serving, metrics, bundle, looked, known, seen, error_log },
-            bundles,
-        )
-    }
-
     /// Watches the Secret for as long as it is polled.
-    pub async fn run(mut self, mut leading: watch::Receiver<bool>) {
-        let mut found = watches::of_object(self.secrets.clone(), "Secret", &self.options.name);
-        let mut look = ticks(RESYNC_INTERVAL);
+    pub async fn run(mut self, client: Client, mut leading: watch::Receiver<bool>) {
+        let secrets: Api<Secret> = Api::namespaced(client, &self.namespace);
+        let mut found = watches::of_object(secrets.clone(), "Secret", &self.name);
+        // Whether it is known if it is there.
+        let (mut looked, mut look) = (false, ticks(RESYNC_INTERVAL));
         loop {
             tokio::select! {
                 found = found.next() => match found {
-                    Some(Ok(secret)) => (self.looked, self.known) = (true, secret),
+                    Some(Ok(secret)) => (looked, self.known) = (true, secret),
                     Some(Err(_)) => continue,
                     None => return,
                 },
@@ -97,32 +76,38 @@ impl SecretStore {
                 _ = look.tick() => {}
             }
             let leads = *leading.borrow_and_update();
-            if self.looked {
-                self.look(leads).await;
+            if looked {
+                self.look(&secrets, leads).await;
             }
         }
     }
 
     /// Loads what is there, and writes what should be.
-    async fn look(&mut self, leads: bool) {
-        let found = self.known.as_ref().map(content);
-        let now = UnixTime::now();
-        match &found {
-            Some(content) => self.load(content, now),
-            None if self.options.external => self.miss(),
-            None => {}
+    async fn look(&mut self, secrets: &Api<Secret>, leads: bool) {
+        let (found, now) = (self.known.as_ref().map(content), UnixTime::now());
+        if let Some(content) = &found {
+            self.load(content, now);
         }
-        if self.options.external {
+        let (secret, namespace) = (&self.name, &self.namespace);
+        if self.external {
+            let missing = (Content::default(), None);
+            if found.is_none() && self.seen.replace(missing.clone()) != Some(missing) {
+                error!(
+                    secret,
+                    namespace,
+                    "the webhook has no certificate, because the Secret is missing: create it, with `tls.crt`, `tls.key` and `ca.crt`"
+                );
+            }
             // Whoever owes a certificate keeps nobody from serving modules.
-            self.serving.settle();
+            self.settled.send_replace(true);
             return;
         }
         // Whoever is first makes it; only the leader replaces it, so that two replicas never take turns.
         if found.is_some() && !leads {
             return;
         }
-        let kept = self.keep(found.as_ref(), now).await;
-        let (secret, namespace) = (&self.options.name, &self.options.namespace);
+        let kept = self.keep(secrets, found.as_ref(), now).await;
+        let (secret, namespace) = (&self.name, &self.namespace);
         match self.error_log.news(kept.err().map(|error| format!("{error:#}"))) {
             Some(News::Failed(error)) => error!(
                 secret,
@@ -137,78 +122,69 @@ impl SecretStore {
         }
     }
 
-    /// Notes that a foreign Secret is missing.
-    fn miss(&mut self) {
-        let missing = (Content::default(), None);
-        if self.seen.replace(missing.clone()) != Some(missing) {
-            let (secret, namespace) = (&self.options.name, &self.options.namespace);
-            error!(
-                secret,
-                namespace,
-                "the webhook has no certificate, because the Secret is missing: create it, with `tls.crt`, `tls.key` and `ca.crt`"
-            );
-        }
-    }
-
     fn load(&mut self, content: &Content, now: UnixTime) {
-        let before = self.seen.take().filter(|(seen, _)| seen == content);
-        if let Some((_, None)) = before {
-            self.seen = before;
+        let before = self.seen.as_ref().filter(|(seen, _)| seen == content);
+        if before.is_some_and(|(_, damage)| damage.is_none()) {
             return;
         }
-        let (secret, namespace) = (&self.options.name, &self.options.namespace);
+        let Self { name: secret, namespace, names, external, .. } = &*self;
         // Ours is loaded where everything in it fits together, so that a damaged one is never handed on.
-        let checked = match &self.options {
-            SecretOptions { external: true, .. } => served(content, now),
-            SecretOptions { names, .. } => vouched(content, names, now),
+        let checked = if *external {
+            Leaf::read(content, now)
+        } else {
+            Authorities::read(content, now).and_then(|known| known.leaf(content, names, now))
         };
-        let loaded = checked.and_then(|certificate| {
-            self.serving.load(content).map(|()| self.metrics.certificate(certificate.not_after))
-        });
-        match &loaded {
-            Ok(()) => {
+        let damage = match checked {
+            Ok(Leaf { certificate, certified }) => {
+                self.serving.0.send_replace(Some(Arc::new(certified)));
+                self.settled.send_replace(true);
+                self.metrics.certificate(certificate.not_after);
                 info!(secret, namespace, "the webhook serves the Secret's certificate");
-                let bundle = is_bundle(&content.authorities).then(|| content.authorities.clone());
-                if bundle.is_none() {
+                let is_bundle = certificates(&content.authorities, "ca.crt").is_ok();
+                if !is_bundle {
                     warn!(
                         secret,
                         namespace,
                         "`ca.crt` holds no authority: the API server calls the webhook only if its configuration gets a `caBundle` by other means"
                     );
                 }
-                self.bundle.send_replace(bundle);
+                self.bundle.send_replace(is_bundle.then(|| content.authorities.clone()));
+                None
             }
-            // A certificate that is not valid yet is looked at again, and said once.
-            Err(damage) if before.is_some_and(|(_, known)| known.as_ref() == Some(damage)) => {}
-            Err(damage) if self.options.external => {
-                error!(secret, namespace, error = %damage, "the webhook cannot serve the Secret's certificate: replace it");
+            Err(damage) => {
+                // A certificate that is not valid yet is looked at again, and said once. One of ours is replaced, and that is logged.
+                if *external && before.is_none_or(|(_, known)| known.as_ref() != Some(&damage)) {
+                    error!(secret, namespace, error = %damage, "the webhook cannot serve the Secret's certificate: replace it");
+                }
+                Some(damage)
             }
-            // It is replaced, and that is logged.
-            Err(_) => {}
-        }
-        self.seen = Some((content.clone(), loaded.err()));
+        };
+        self.seen = Some((content.clone(), damage));
     }
 
-    async fn keep(&mut self, found: Option<&Content>, now: UnixTime) -> Result<()> {
-        let step = step(found, &self.options.names, now);
-        let Some(step) = step.context("no certificate can be made")? else { return Ok(()) };
-        let (secret, params) = (self.written(&step.content), PostParams::default());
-        let written = if found.is_none() {
-            self.secrets.create(&params, &secret).await
-        } else {
-            self.secrets.replace(&self.options.name, &params, &secret).await
+    async fn keep(
+        &mut self,
+        secrets: &Api<Secret>,
+        found: Option<&Content>,
+        now: UnixTime,
+    ) -> Result<()> {
+        let Some((why, content)) = step(found, &self.names, now) else { return Ok(()) };
+        let secret = self.written(content.context("no certificate can be made")?);
+        let (name, namespace) = (&self.name, &self.namespace);
+        let params = PostParams::default();
+        let written = match found {
+            None => secrets.create(&params, &secret).await,
+            Some(_) => secrets.replace(name, &params, &secret).await,
         };
         match written {
             Ok(secret) => {
-                let (name, namespace) = (&self.options.name, &self.options.namespace);
-                let why = step.why;
                 if matches!(why, RenewalReason::Useless(_)) {
                     warn!(secret = name, namespace, %why, "replaced the webhook's certificates");
                 } else {
                     info!(secret = name, namespace, %why, "created a certificate for the webhook");
                 }
                 // Loaded here and now: the watch will say the same.
-                self.load(&content(&secret), now);
+                self.load(&self::content(&secret), now);
                 self.known = Some(secret);
                 Ok(())
             }
@@ -219,18 +195,18 @@ impl SecretStore {
     }
 
     /// The Secret with that content; what others added to it stays.
-    fn written(&self, content: &Content) -> Secret {
+    fn written(&self, content: Content) -> Secret {
         let mut secret = self.known.clone().unwrap_or_else(|| Secret {
             metadata: ObjectMeta {
-                name: Some(self.options.name.clone()),
-                namespace: Some(self.options.namespace.clone()),
-                labels: Some(BTreeMap::from([(MANAGED_BY.0.to_owned(), FIELD_MANAGER.to_owned())])),
+                name: Some(self.name.clone()),
+                namespace: Some(self.namespace.clone()),
+                labels: Some([(MANAGED_BY.0.to_owned(), FIELD_MANAGER.to_owned())].into()),
                 ..ObjectMeta::default()
             },
             type_: Some("kubernetes.io/tls".to_owned()),
             ..Secret::default()
         });
-        let Content { certificate, key, authorities, authority_key } = content.clone();
+        let Content { certificate, key, authorities, authority_key } = content;
         let values = [certificate, key, authorities, authority_key].map(ByteString);
         let data = secret.data.get_or_insert_default();
         data.extend(FIELDS.map(str::to_owned).into_iter().zip(values));
@@ -240,10 +216,9 @@ impl SecretStore {
 
 /// The webhook's part of a Secret; empty if there is none.
 fn content(secret: &Secret) -> Content {
-    let [certificate, key, authorities, authority_key] = FIELDS.map(|name| {
-        let data = secret.data.as_ref().and_then(|data| data.get(name));
-        data.map(|ByteString(bytes)| bytes.clone()).unwrap_or_default()
-    });
+    let data = |name| Some(secret.data.as_ref()?.get(name)?.0.clone());
+    let [certificate, key, authorities, authority_key] =
+        FIELDS.map(|name| data(name).unwrap_or_default());
     Content { certificate, key, authorities, authority_key }
 }
 
@@ -261,14 +236,10 @@ mod tests {
     #[tokio::test]
     async fn a_certificate_that_is_not_valid_yet_is_shown_when_it_is() {
         for external in [false, true] {
-            let names = Names::of("corsward", "corsward-system", &[]);
+            let names = vec!["corsward.corsward-system.svc".to_owned()];
             let content = Content::new(&names, at(MADE)).unwrap();
-            let (namespace, name) = ("corsward-system".to_owned(), "corsward".to_owned());
-            let options = SecretOptions { namespace, name, names, external };
-            let nowhere = kube::Config::new("http://127.0.0.1:9".parse().unwrap());
-            let client = Client::try_from(nowhere).unwrap();
-            let (mut store, bundle) =
-                SecretStore::new(client, options, Arc::default(), Arc::default());
+            let mut store = SecretStore { names, external, ..SecretStore::default() };
+            let bundle = store.bundle.subscribe();
             // It is backdated by an hour.
             let valid_from = MADE - 60 * 60;
             for (why, second, is_shown) in [
@@ -280,7 +251,9 @@ mod tests {
                 store.load(&content, at(second));
                 assert_eq!(bundle.borrow().is_some(), is_shown, "{why}, external: {external}");
             }
+            let before = format!("{:?}", store.serving);
             store.load(&Content::default(), at(MADE));
+            assert_eq!(format!("{:?}", store.serving), before, "a damaged one replaces nothing");
             store.load(&content, at(MADE));
             assert!(bundle.borrow().is_some(), "the last good one goes on, external: {external}");
         }

@@ -1,14 +1,13 @@
 //! Certificates as time passes, and after damage.
 
 use super::*;
-use crate::certificates::inspection::{served, vouched};
-use crate::certificates::serving::ServingCertificate;
+use crate::certificates::inspection::Leaf;
 
 /// Some day.
 const TODAY: u64 = 1_800_000_000;
 
-fn names() -> Names {
-    Names::of("corsward", "corsward-system", &["127.0.0.1".to_owned()])
+fn names() -> Vec<String> {
+    ["corsward.corsward-system.svc", "127.0.0.1"].map(str::to_owned).into()
 }
 
 fn at(day: u64) -> UnixTime {
@@ -25,8 +24,14 @@ fn made(day: u64) -> Content {
     Content::new(&names(), at(day)).unwrap()
 }
 
-fn next(content: &Content, now: UnixTime) -> Option<SecretStep> {
-    step(Some(content), &names(), now).unwrap()
+fn next(content: &Content, now: UnixTime) -> Option<(RenewalReason, Content)> {
+    let (why, content) = step(Some(content), &names(), now)?;
+    Some((why, content.unwrap()))
+}
+
+/// The certificate of a content whose authorities vouch for it.
+fn vouched(content: &Content, names: &[String], now: UnixTime) -> Result<Leaf, Damage> {
+    Authorities::read(content, now)?.leaf(content, names, now)
 }
 
 /// Verifies `content` as a client that trusts `bundle`.
@@ -38,25 +43,25 @@ fn trusts(bundle: &Content, content: &Content, now: UnixTime) -> bool {
 
 #[test]
 fn the_first_one_is_made_whole_and_is_good_for_two_months() {
-    let step = step(None, &names(), at(0)).unwrap().unwrap();
-    assert_eq!(step.why, RenewalReason::Missing);
-    assert!(trusts(&step.content, &step.content, at(0)));
-    assert!(ServingCertificate::default().load(&step.content).is_ok());
+    let (why, content) = step(None, &names(), at(0)).unwrap();
+    let content = content.unwrap();
+    assert_eq!(why, RenewalReason::Missing);
+    assert!(trusts(&content, &content, at(0)));
     for day in [0, 1, 30, 59] {
-        assert!(next(&step.content, at(day)).is_none(), "day {day}");
+        assert!(next(&content, at(day)).is_none(), "day {day}");
     }
 }
 
 #[test]
 fn a_certificate_is_replaced_before_it_expires_and_whoever_trusted_it_trusts_the_next() {
     let first = made(0);
-    let step = next(&first, at(61)).unwrap();
-    assert_eq!(step.why, RenewalReason::CertificateOld);
-    assert_ne!(step.content.certificate, first.certificate);
-    assert_ne!(step.content.key, first.key);
-    assert_eq!(step.content.authorities, first.authorities);
-    assert!(trusts(&first, &step.content, at(61)));
-    assert!(next(&step.content, at(61)).is_none());
+    let (why, second) = next(&first, at(61)).unwrap();
+    assert_eq!(why, RenewalReason::CertificateOld);
+    assert_ne!(second.certificate, first.certificate);
+    assert_ne!(second.key, first.key);
+    assert_eq!(second.authorities, first.authorities);
+    assert!(trusts(&first, &second, at(61)));
+    assert!(next(&second, at(61)).is_none());
 }
 
 #[test]
@@ -65,9 +70,9 @@ fn a_year_and_more_passes_without_a_day_on_which_the_certificate_is_not_trusted(
     let mut reasons = Vec::new();
     for day in 0..800 {
         let before = shown.clone();
-        if let Some(step) = next(&before, at(day)) {
-            reasons.push(step.why);
-            shown = step.content;
+        if let Some((why, content)) = next(&before, at(day)) {
+            reasons.push(why);
+            shown = content;
         }
         // Whoever reads the bundle a day late trusts what is shown, and the other way round.
         assert!(trusts(&before, &shown, at(day)), "day {day}: the bundle is late");
@@ -84,28 +89,29 @@ fn a_year_and_more_passes_without_a_day_on_which_the_certificate_is_not_trusted(
 #[test]
 fn a_new_authority_signs_nothing_until_it_has_been_shown() {
     let first = made(0);
-    let renewed = next(&first, at(59)).map_or(first, |step| step.content);
+    let renewed = next(&first, at(59)).map_or(first, |(_, content)| content);
     // A certificate that is young when its authority is old.
     let young = renewed.with_certificate(&names(), at(249)).unwrap();
-    let shown = next(&young, later(250, 0)).unwrap();
-    assert_eq!(shown.why, RenewalReason::AuthorityOld);
-    assert_eq!(shown.content.certificate, young.certificate);
-    assert!(next(&shown.content, later(250, 9)).is_none());
-    let signed = next(&shown.content, later(250, 11)).unwrap();
-    assert_eq!(signed.why, RenewalReason::AuthoritySettled);
-    assert!(trusts(&shown.content, &signed.content, at(251)));
-    assert!(!trusts(&young, &signed.content, at(251)), "the old authority did not sign it");
+    let (why, shown) = next(&young, later(250, 0)).unwrap();
+    assert_eq!(why, RenewalReason::AuthorityOld);
+    assert_eq!(shown.certificate, young.certificate);
+    assert!(next(&shown, later(250, 9)).is_none());
+    let (why, signed) = next(&shown, later(250, 11)).unwrap();
+    assert_eq!(why, RenewalReason::AuthoritySettled);
+    assert!(trusts(&shown, &signed, at(251)));
+    assert!(!trusts(&young, &signed, at(251)), "the old authority did not sign it");
 }
 
 const GARBAGE: &[u8] = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
 
 /// The replacement of a damaged content.
 fn repaired(why: &str, damaged: &Content) -> Content {
-    let step = next(damaged, at(1)).unwrap_or_else(|| panic!("{why}: nothing is done"));
-    assert!(matches!(step.why, RenewalReason::Useless(_)), "{why}: {}", step.why);
-    assert!(trusts(&step.content, &step.content, at(1)), "{why}");
-    assert!(next(&step.content, at(1)).is_none(), "{why}: it is done once");
-    step.content
+    let (reason, content) =
+        next(damaged, at(1)).unwrap_or_else(|| panic!("{why}: nothing is done"));
+    assert!(matches!(reason, RenewalReason::Useless(_)), "{why}: {reason}");
+    assert!(trusts(&content, &content, at(1)), "{why}");
+    assert!(next(&content, at(1)).is_none(), "{why}: it is done once");
+    content
 }
 
 #[test]
@@ -154,41 +160,29 @@ fn a_damaged_certificate_is_signed_again() {
 #[test]
 fn what_has_expired_or_is_for_another_name_is_replaced() {
     let good = made(0);
-    let expired = next(&good, at(91)).unwrap();
-    assert_eq!(expired.why.to_string(), "what is there is of no use: `tls.crt` is not valid today");
-    assert_eq!(expired.content.authorities, good.authorities);
-    let long_expired = next(&good, at(366)).unwrap();
-    assert_eq!(
-        long_expired.why.to_string(),
-        "what is there is of no use: `ca.crt` is not valid today"
-    );
-    let renamed = Names::of("cors", "corsward-system", &[]);
-    let step = step(Some(&good), &renamed, at(1)).unwrap().unwrap();
-    let why = step.why.to_string();
+    let (expired, content) = next(&good, at(91)).unwrap();
+    assert_eq!(expired.to_string(), "what is there is of no use: `tls.crt` is not valid today");
+    assert_eq!(content.authorities, good.authorities);
+    let (long_expired, _) = next(&good, at(366)).unwrap();
+    assert_eq!(long_expired.to_string(), "what is there is of no use: `ca.crt` is not valid today");
+    let renamed = ["cors.corsward-system.svc".to_owned()];
+    let (why, content) = step(Some(&good), &renamed, at(1)).unwrap();
+    let why = why.to_string();
     assert!(why.contains("`tls.crt` does not vouch for `cors.corsward-system.svc`: "), "{why}");
-    assert!(vouched(&step.content, &renamed, at(1)).is_ok());
+    assert!(vouched(&content.unwrap(), &renamed, at(1)).is_ok());
 }
 
 #[test]
 fn what_a_user_brings_needs_no_authority() {
     let good = made(0);
     let content = Content { authorities: Vec::new(), authority_key: Vec::new(), ..good };
-    assert!(served(&content, at(1)).is_ok());
-    let expired = served(&content, at(91)).unwrap_err().to_string();
+    assert!(Leaf::read(&content, at(1)).is_ok());
+    let expired = Leaf::read(&content, at(91)).unwrap_err().to_string();
     assert_eq!(expired, "`tls.crt` is not valid today");
     assert_eq!(
-        served(&Content::default(), at(1)).unwrap_err().to_string(),
+        Leaf::read(&Content::default(), at(1)).unwrap_err().to_string(),
         "`tls.crt` holds no certificate in PEM"
     );
-}
-
-#[test]
-fn a_damaged_certificate_does_not_replace_the_one_that_is_shown() {
-    let serving = ServingCertificate::default();
-    assert!(serving.load(&made(0)).is_ok());
-    let before = format!("{serving:?}");
-    assert!(serving.load(&Content::default()).is_err());
-    assert_eq!(format!("{serving:?}"), before);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
-use corsward_operator::certificates::{Content, Names};
+use corsward_operator::certificates::Content;
 use corsward_test_harness::cluster::{LocalCluster, OPERATOR_NAMESPACE, Operator};
 use corsward_tests::suite;
 use rustls::pki_types::UnixTime;
@@ -134,7 +134,7 @@ impl<'c> Release<'c> {
 
     /// A Secret with a certificate of the user's own.
     pub(super) fn bring_certificate(&self, secret: &str) {
-        let names = Names::of(&format!("{}-webhook", self.name), OPERATOR_NAMESPACE, &[]);
+        let names = [format!("{}-webhook.{OPERATOR_NAMESPACE}.svc", self.name)];
         let made = Content::new(&names, UnixTime::now()).unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         let secret = json!({

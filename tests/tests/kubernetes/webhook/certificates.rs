@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use corsward_operator::certificates::{Content, Names};
+use corsward_operator::certificates::Content;
 use corsward_test_harness::cluster::{LocalCluster, OPERATOR_NAMESPACE};
 use corsward_test_harness::eventually::eventually;
 use corsward_test_harness::status::version;
@@ -14,7 +14,7 @@ use super::fixture::{NAME, WebhookFixture, base64};
 
 /// Certificates made for the webhook so many days ago.
 fn made(days_ago: u64) -> Content {
-    let names = Names::of(NAME, OPERATOR_NAMESPACE, &["127.0.0.1".to_owned()]);
+    let names = [format!("{NAME}.{OPERATOR_NAMESPACE}.svc"), "127.0.0.1".to_owned()];
     let then = UnixTime::now().as_secs() - days_ago * 24 * 60 * 60;
     Content::new(&names, UnixTime::since_unix_epoch(Duration::from_secs(then))).unwrap()
 }
