@@ -1,8 +1,7 @@
 //! The admin address: is it alive, is it ready, what does it count, what does it say about each policy.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use axum::extract::{ConnectInfo, State};
@@ -26,10 +25,11 @@ pub struct AdminState {
     /// The holder of the Lease, where replicas contend for one.
     pub lease: OnceLock<watch::Receiver<Option<LeaseRecord>>>,
     /// Everything has been read.
-    ready: watch::Sender<bool>,
+    pub(crate) ready: watch::Sender<bool>,
     /// Further conditions of readiness, each with the message while it does not hold.
-    parts: Mutex<Vec<(watch::Receiver<bool>, &'static str)>>,
-    stopping: AtomicBool,
+    parts: watch::Sender<Vec<(watch::Receiver<bool>, &'static str)>>,
+    /// The operator is not ready any more: it stops.
+    pub(crate) stopping: watch::Sender<bool>,
 }
 
 /// The clients that may read the policies.
@@ -58,31 +58,20 @@ impl AdminState {
         self.ready.send_replace(ready);
     }
 
-    /// Has everything been read?
-    pub fn ready(&self) -> watch::Receiver<bool> {
-        self.ready.subscribe()
-    }
-
     /// The operator is not ready before `part` is, and `why` says what it waits for.
     pub fn require(&self, part: watch::Receiver<bool>, why: &'static str) {
-        self.parts.lock().unwrap_or_else(PoisonError::into_inner).push((part, why));
-    }
-
-    /// The operator is not ready any more: it stops.
-    pub fn stop(&self) {
-        self.stopping.store(true, Ordering::Relaxed);
+        self.parts.send_modify(|parts| parts.push((part, why)));
     }
 
     /// Returns the reason why the operator is not ready; `None` if it is.
     fn unready(&self) -> Option<&'static str> {
-        if self.stopping.load(Ordering::Relaxed) {
+        if *self.stopping.borrow() {
             return Some("the operator is stopping\n");
         }
         if !*self.ready.borrow() {
             return Some("not everything has been read and published yet\n");
         }
-        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
-        parts.iter().find_map(|(part, why)| (!*part.borrow()).then_some(*why))
+        self.parts.borrow().iter().find_map(|(part, why)| (!*part.borrow()).then_some(*why))
     }
 }
 
@@ -166,7 +155,7 @@ mod tests {
         assert_eq!(admin_state.unready(), Some("modules\n"));
         modules.send_replace(true);
         assert_eq!(admin_state.unready(), None);
-        admin_state.stop();
+        admin_state.stopping.send_replace(true);
         assert_eq!(admin_state.unready(), Some("the operator is stopping\n"));
     }
 }

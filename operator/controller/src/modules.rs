@@ -99,7 +99,7 @@ pub async fn start(
     let module = Module { url, sha256: own.sha256.clone() };
     let cache = Arc::new(ModuleCache::new(own));
     let router = router(Arc::clone(&cache), metrics);
-    let server = Server::start(addr, None, router, Limits::default()).await;
+    let server = Server::start(addr, None, router, Limits::DEFAULT).await;
     let mut server = server.with_context(|| {
         format!("cannot serve modules at {addr}: choose another by --module-addr")
     })?;
@@ -271,7 +271,7 @@ mod tests {
     async fn a_module_is_served_by_its_digest_and_nothing_else_is() {
         let own = LocalModule { sha256: hex(b"wasm"), bytes: b"wasm".as_slice().into() };
         let router = router(Arc::new(ModuleCache::new(own.clone())), Arc::default());
-        let server = Server::start(([127, 0, 0, 1], 0).into(), None, router, Limits::default());
+        let server = Server::start(([127, 0, 0, 1], 0).into(), None, router, Limits::DEFAULT);
         let server = server.await.unwrap();
         let addr = server.addr;
         let client = Client::builder(TokioExecutor::new()).build_http();

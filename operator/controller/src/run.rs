@@ -65,7 +65,7 @@ async fn serve_admin(
     access: Access,
 ) -> Result<Server> {
     let router = admin::router(Arc::clone(admin_state), requests, access);
-    let admin = Server::start(addr, None, router, Limits::default()).await;
+    let admin = Server::start(addr, None, router, Limits::DEFAULT).await;
     let admin = admin.with_context(|| {
         format!("cannot serve the admin address {addr}: choose another by --admin")
     })?;

@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tracing::debug;
 
-use crate::tasks::{TaskEnded, Tasks};
+use crate::tasks::Tasks;
 
 /// Timeout for answers that have begun, after the stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
@@ -44,16 +44,12 @@ pub(crate) struct Limits {
     pub(crate) of_one: usize,
 }
 
-/// The connections, by client.
-#[derive(Debug, Default)]
-struct Clients(HashMap<IpAddr, Arc<()>>);
-
 /// An address that is served until it is stopped. Dropped, it ends at once.
 #[derive(Debug)]
 pub struct Server {
     /// Its address.
     pub addr: SocketAddr,
-    stop: watch::Sender<bool>,
+    stop: watch::Sender<()>,
     /// The server, and what it needs for as long as it is served.
     pub(crate) tasks: Tasks,
 }
@@ -64,32 +60,20 @@ struct ConnectionContext {
     router: Router,
     tls: Option<TlsAcceptor>,
     limits: Limits,
-    stopped: watch::Receiver<bool>,
+    /// Changes on a stop, or once the server's handle is dropped.
+    stopped: watch::Receiver<()>,
 }
 
 // === impl Limits ===
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            silence: Duration::from_secs(20),
-            age: Duration::from_mins(5),
-            connections: 1024,
-            of_one: 256,
-        }
-    }
-}
-
-// === impl Clients ===
-
-impl Clients {
-    /// A place for one more connection of that client, for as long as it is held; nothing where it has `most`.
-    fn place(&mut self, client: IpAddr, most: usize) -> Option<Arc<()>> {
-        self.0.retain(|_, places| Arc::strong_count(places) > 1);
-        let places = self.0.entry(client).or_default();
-        // One of the references is our own.
-        (Arc::strong_count(places) <= most).then(|| Arc::clone(places))
-    }
+impl Limits {
+    /// The limits of a client among many.
+    pub(crate) const DEFAULT: Self = Self {
+        silence: Duration::from_secs(20),
+        age: Duration::from_mins(5),
+        connections: 1024,
+        of_one: 256,
+    };
 }
 
 // === impl Server ===
@@ -108,7 +92,7 @@ impl Server {
     ) -> std::io::Result<Self> {
         let listener = TcpListener::bind(addr).await?;
         let addr = listener.local_addr()?;
-        let (stop, stopped) = watch::channel(false);
+        let (stop, stopped) = watch::channel(());
         let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
         let serving = ConnectionContext { router, tls, limits, stopped };
         let mut tasks = Tasks::default();
@@ -116,16 +100,11 @@ impl Server {
         Ok(Self { addr, stop, tasks })
     }
 
-    /// Waits for an unexpected event: the end of one of its tasks.
-    pub(crate) async fn ended(&mut self) -> TaskEnded {
-        self.tasks.ended().await
-    }
-
     /// Answers what has been asked, and ends.
     pub async fn stop(mut self) {
-        self.stop.send_replace(true);
+        drop(self.stop);
         while self.tasks.runs(NAME) {
-            self.ended().await;
+            self.tasks.ended().await;
         }
     }
 }
@@ -134,19 +113,23 @@ impl Server {
 
 impl ConnectionContext {
     async fn serve(mut self, listener: TcpListener) {
-        let (mut connections, mut clients) = (JoinSet::new(), Clients::default());
+        let mut connections = JoinSet::new();
+        // Each connection holds a reference for as long as it lasts; one more is the map's own.
+        let mut clients: HashMap<IpAddr, Arc<()>> = HashMap::new();
         loop {
             let has_room = connections.len() < self.limits.connections;
             tokio::select! {
-                () = stopped(&mut self.stopped) => break,
+                _ = self.stopped.changed() => break,
                 Some(_) = connections.join_next() => {}
                 accepted = listener.accept(), if has_room => match accepted {
                     Ok((stream, client)) => {
-                        let place = clients.place(client.ip(), self.limits.of_one);
-                        let Some(place) = place else {
+                        clients.retain(|_, places| Arc::strong_count(places) > 1);
+                        let places = clients.entry(client.ip()).or_default();
+                        if Arc::strong_count(places) > self.limits.of_one {
                             debug!(%client, "closed a connection above the limit of its client");
                             continue;
-                        };
+                        }
+                        let place = Arc::clone(places);
                         // Requests say where their client is.
                         let router = self.router.clone().layer(Extension(ConnectInfo(client)));
                         let serving = Self { router, ..self.clone() };
@@ -184,7 +167,7 @@ impl ConnectionContext {
         tokio::select! {
             // A client that breaks off is nobody's error.
             _ = connection.as_mut() => return,
-            () = self::stopped(&mut stopped) => {}
+            _ = stopped.changed() => {}
             () = sleep(limits.age) => {}
         }
         connection.as_mut().graceful_shutdown();
@@ -192,15 +175,11 @@ impl ConnectionContext {
     }
 }
 
-/// Resolves on a stop, or once the server's handle is dropped.
-async fn stopped(stopped: &mut watch::Receiver<bool>) {
-    let _ = stopped.wait_for(|stopped| *stopped).await;
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::certificates::serving;
+    use crate::tasks::TaskEnded;
     use axum::routing::get;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpSocket;
@@ -230,7 +209,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_says_nothing_or_never_ends_is_hung_up_on() {
-        let limits = Limits { silence: Duration::from_millis(50), ..Limits::default() };
+        let limits = Limits { silence: Duration::from_millis(50), ..Limits::DEFAULT };
         let plain = server(None, limits).await;
         let tls = Arc::new(serving::ServingCertificate::default()).config().unwrap();
         let tls = server(Some(tls), limits).await;
@@ -250,7 +229,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_client_leaves_room_for_others() {
-        let server = server(None, Limits { of_one: 2, ..Limits::default() }).await;
+        let server = server(None, Limits { of_one: 2, ..Limits::DEFAULT }).await;
         let held = [client(&server, REQUEST).await, client(&server, REQUEST).await];
         assert_eq!(heard(client(&server, &format!("{REQUEST}\r\n")).await).await, "");
         let another = TcpSocket::new_v4().unwrap();
@@ -274,7 +253,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_has_an_end_even_where_its_client_goes_on() {
-        let limits = Limits { age: Duration::from_millis(50), ..Limits::default() };
+        let limits = Limits { age: Duration::from_millis(50), ..Limits::DEFAULT };
         let server = server(None, limits).await;
         assert_eq!(heard(client(&server, REQUEST).await).await, "");
         server.stop().await;
@@ -283,7 +262,7 @@ mod tests {
     #[tokio::test]
     async fn more_connections_than_there_may_be_wait_for_the_end_of_others() {
         let limits =
-            Limits { connections: 2, silence: Duration::from_millis(50), ..Limits::default() };
+            Limits { connections: 2, silence: Duration::from_millis(50), ..Limits::DEFAULT };
         let server = server(None, limits).await;
         let silent = [client(&server, REQUEST).await, client(&server, "").await];
         let waiting = client(&server, &format!("{REQUEST}connection: close\r\n\r\n")).await;
@@ -297,7 +276,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_head_without_end_is_refused() {
-        let server = server(None, Limits::default()).await;
+        let server = server(None, Limits::DEFAULT).await;
         let long = format!("{REQUEST}x: {}", "x".repeat(MAX_HEAD));
         let answered = heard(client(&server, &long).await).await;
         assert!(answered.starts_with("HTTP/1.1 431 "), "{answered}");
@@ -306,9 +285,9 @@ mod tests {
 
     #[tokio::test]
     async fn that_nobody_is_served_any_more_is_said() {
-        let mut server = server(None, Limits::default()).await;
-        server.stop.send_replace(true);
-        assert_eq!(timeout(TIMEOUT, server.ended()).await, Ok(TaskEnded("server")));
+        let mut server = server(None, Limits::DEFAULT).await;
+        server.stop.send_replace(());
+        assert_eq!(timeout(TIMEOUT, server.tasks.ended()).await, Ok(TaskEnded("server")));
         timeout(TIMEOUT, server.stop()).await.expect("there is nothing to wait for");
     }
 }

@@ -11,20 +11,19 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::body::Body;
-use axum::extract::{self, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use corsward_operator_core::object::CheckedObject;
-use corsward_policy::Finding;
+use futures::TryStreamExt as _;
 use kube::Client;
 use kube::core::admission::AdmissionResponse;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
-use self::question::{Question, ReviewTask};
+use self::question::ReviewTask;
 use crate::args::ClusterArgs;
 use crate::certificates::installation;
 use crate::certificates::secret::SecretStore;
@@ -39,23 +38,25 @@ const MAX_LEN: usize = 3 * 1024 * 1024;
 const MAX_WASTE: usize = 16 * 1024 * 1024;
 /// Timeout for a review's bytes.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
-/// The API server's timeout if its query lacks one: the chart's.
-const WAITED: Duration = Duration::from_secs(5);
+/// The API server's timeout in seconds if its query lacks one: the chart's.
+const WAITED: u32 = 5;
+/// The longest timeout in seconds of an API server for a webhook.
+const MAX_WAITED: u32 = 30;
 /// Most reviews at once; further ones wait.
 const MAX_CONCURRENT: usize = 8;
-/// Memory budget in KiB for buffered bodies of reviews; a further review waits until there is room for it.
-const KEPT_KIB: usize = 64 * 1024;
+/// Memory budget in bytes for buffered bodies of reviews; a further review waits until there is room for it.
+const MAX_KEPT: usize = 64 * 1024 * 1024;
 
 /// The words of a request that comes too late.
 const STOPS: &str = "the operator stops";
 
 /// The state of a request's handler.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Asking {
     requests: mpsc::Sender<Request>,
     metrics: Arc<Metrics>,
-    at_once: Arc<Semaphore>,
-    kept: Arc<Semaphore>,
+    at_once: Semaphore,
+    kept: Semaphore,
 }
 
 /// The status and the words of what is not an answer to a review, for there was none.
@@ -75,16 +76,15 @@ pub(crate) async fn start(
     metrics: Arc<Metrics>,
 ) -> anyhow::Result<(Server, watch::Receiver<bool>)> {
     let serving = Arc::new(ServingCertificate::default());
-    let (at_once, kept) = (Semaphore::new(MAX_CONCURRENT), Semaphore::new(KEPT_KIB));
-    let router = Router::new().route("/validate", post(validate)).with_state(Asking {
+    let asking = Arc::new(Asking {
         requests,
         metrics: Arc::clone(&metrics),
-        at_once: Arc::new(at_once),
-        kept: Arc::new(kept),
+        at_once: Semaphore::new(MAX_CONCURRENT),
+        kept: Semaphore::new(MAX_KEPT),
     });
+    let router = Router::new().route("/validate", post(validate)).with_state(asking);
     // All reviews may come from one address, the API server's.
-    let limits = Limits::default();
-    let limits = Limits { of_one: limits.connections, ..limits };
+    let limits = Limits { of_one: Limits::DEFAULT.connections, ..Limits::DEFAULT };
     let server = Server::start(addr, Some(serving.config()?), router, limits).await;
     let mut server = server.with_context(|| {
         format!("cannot serve the webhook at {addr}: choose another address by --webhook-addr")
@@ -110,11 +110,12 @@ pub(crate) async fn start(
 }
 
 async fn validate(
-    State(asking): State<Asking>,
+    State(asking): State<Arc<Asking>>,
     RawQuery(query): RawQuery,
-    request: extract::Request,
+    body: Body,
 ) -> Response {
-    let (response, outcome) = match asking.review(query, request).await {
+    let thinking = thinking(query.as_deref().unwrap_or_default());
+    let (response, outcome) = match asking.review(thinking, body).await {
         Ok((response, outcome)) => (Json(response.into_review()).into_response(), outcome),
         Err((status, words)) => {
             warn!(
@@ -133,55 +134,8 @@ async fn validate(
 /// is read first.
 fn thinking(query: &str) -> Duration {
     let timeout = query.split('&').find_map(|field| field.strip_prefix("timeout="));
-    let seconds = timeout.and_then(|timeout| timeout.strip_suffix('s')?.parse::<u32>().ok());
-    // 30 s is the most that an API server waits for a webhook.
-    let waited = seconds.map_or(WAITED, |seconds| Duration::from_secs(seconds.min(30).into()));
-    waited.saturating_mul(2).checked_div(5).unwrap_or_default()
-}
-
-/// The bytes of a review, and the room that they take.
-type Kept = (Vec<u8>, Option<OwnedSemaphorePermit>);
-
-async fn bounded(body: Body, room: &Arc<Semaphore>) -> Result<Kept, NoReview> {
-    use http_body_util::BodyExt as _;
-    let mut body = std::pin::pin!(body);
-    let (mut bytes, mut len, mut kept) = (Vec::new(), 0_usize, None);
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
-        let Ok(data) = frame.into_data() else { continue };
-        len = len.saturating_add(data.len());
-        if len <= MAX_LEN {
-            keep(&mut kept, room, len).await?;
-            bytes.extend_from_slice(&data);
-        } else if len <= MAX_LEN.saturating_add(MAX_WASTE) {
-            (bytes, kept) = (Vec::new(), None);
-        } else {
-            break;
-        }
-    }
-    if len <= MAX_LEN { Ok((bytes, kept)) } else { Err(too_long()) }
-}
-
-fn too_long() -> NoReview {
-    (StatusCode::PAYLOAD_TOO_LARGE, format!("a review has at most {MAX_LEN} bytes"))
-}
-
-/// Waits for room for that number of bytes.
-async fn keep(
-    kept: &mut Option<OwnedSemaphorePermit>,
-    room: &Arc<Semaphore>,
-    len: usize,
-) -> Result<(), NoReview> {
-    let held = kept.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-    let more = len.div_ceil(1024).saturating_sub(held);
-    let more = u32::try_from(more).map_err(|_| too_long())?;
-    let more = Arc::clone(room).acquire_many_owned(more).await;
-    let more = more.map_err(|_| (StatusCode::BAD_REQUEST, STOPS.to_owned()))?;
-    match kept {
-        Some(kept) => kept.merge(more),
-        None => *kept = Some(more),
-    }
-    Ok(())
+    let seconds = timeout.and_then(|timeout| timeout.strip_suffix('s')?.parse().ok());
+    Duration::from_millis(400).saturating_mul(seconds.unwrap_or(WAITED).min(MAX_WAITED))
 }
 
 // === impl Asking ===
@@ -189,53 +143,69 @@ async fn keep(
 impl Asking {
     async fn review(
         &self,
-        query: Option<String>,
-        request: extract::Request,
+        thinking: Duration,
+        body: Body,
     ) -> Result<(AdmissionResponse, Outcome), NoReview> {
-        let thinking = thinking(query.as_deref().unwrap_or_default());
-        let read = timeout(READ_TIMEOUT, bounded(request.into_body(), &self.kept)).await;
+        let read = timeout(READ_TIMEOUT, self.read(body)).await;
         let (bytes, kept) = read.map_err(|_| {
             (StatusCode::REQUEST_TIMEOUT, format!("a review is read within {READ_TIMEOUT:?}"))
         })??;
         // Only now: whoever sends slowly keeps nobody else waiting.
-        let turn = self.at_once.acquire().await;
-        let _turn = turn.map_err(|_| (StatusCode::SERVICE_UNAVAILABLE, STOPS.to_owned()))?;
-        let question =
-            Question::read(&bytes).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
+        let _turn = permits(&self.at_once, 1).await?;
+        let (request, task) =
+            question::read(&bytes).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
         drop((bytes, kept));
-        Ok(self.answer(question, thinking).await)
-    }
-
-    async fn answer(&self, question: Question, thinking: Duration) -> (AdmissionResponse, Outcome) {
-        let Question { request, task } = question;
-        match task {
-            ReviewTask::Pass => (AdmissionResponse::from(&request), Outcome::Allowed),
-            ReviewTask::Foreign(why) => (answer::unjudged(&request, &why), Outcome::Unjudged),
-            ReviewTask::Validate { object, off } => {
-                let Some(findings) = self.ask(object, thinking).await else {
-                    let why =
-                        "not judged now, for the operator is busy or starts: its status will tell";
-                    return (answer::unjudged(&request, why), Outcome::Unjudged);
-                };
-                let response = answer::judged(&request, &findings, off);
-                let (allowed, dry_run) = (response.allowed, request.dry_run);
-                let (namespace, name) = (request.namespace.as_deref(), request.name.as_str());
-                debug!(namespace, name, allowed, dry_run, findings = findings.len(), "judged");
-                let outcome = if allowed { Outcome::Allowed } else { Outcome::Refused };
-                (response, outcome)
-            }
-        }
-    }
-
-    /// The controller's answer; `None` if there is none in time.
-    async fn ask(&self, object: CheckedObject, thinking: Duration) -> Option<Vec<Finding>> {
-        let (reply, answer) = oneshot::channel();
+        let unjudged = |why| (answer::unjudged(&request, why), Outcome::Unjudged);
+        let (object, off) = match task {
+            ReviewTask::Pass => return Ok((AdmissionResponse::from(&request), Outcome::Allowed)),
+            ReviewTask::Foreign(why) => return Ok(unjudged(&why)),
+            ReviewTask::Validate { object, off } => (object, off),
+        };
+        let (reply, findings) = oneshot::channel();
         let asked = async {
             self.requests.send(Request::Check(object, reply)).await.ok()?;
-            answer.await.ok()
+            findings.await.ok()
         };
-        timeout(thinking, asked).await.ok().flatten()
+        let Some(findings) = timeout(thinking, asked).await.ok().flatten() else {
+            let why = "not judged now, for the operator is busy or starts: its status will tell";
+            return Ok(unjudged(why));
+        };
+        let response = answer::judged(&request, &findings, off);
+        let (allowed, dry_run) = (response.allowed, request.dry_run);
+        let (namespace, name) = (request.namespace.as_deref(), request.name.as_str());
+        debug!(namespace, name, allowed, dry_run, findings = findings.len(), "judged");
+        Ok((response, if allowed { Outcome::Allowed } else { Outcome::Refused }))
     }
+
+    /// The bytes of a review, and the room that they take.
+    async fn read(&self, body: Body) -> Result<(Vec<u8>, SemaphorePermit<'_>), NoReview> {
+        let mut body = body.into_data_stream();
+        let (mut bytes, mut len, mut kept) = (Vec::new(), 0_usize, permits(&self.kept, 0).await?);
+        let unreadable = |error: axum::Error| (StatusCode::BAD_REQUEST, error.to_string());
+        while let Some(data) = body.try_next().await.map_err(unreadable)? {
+            len = len.saturating_add(data.len());
+            if len <= MAX_LEN {
+                kept.merge(permits(&self.kept, data.len()).await?);
+                bytes.extend_from_slice(&data);
+            } else if len <= MAX_LEN.saturating_add(MAX_WASTE) {
+                (bytes, kept) = (Vec::new(), permits(&self.kept, 0).await?);
+            } else {
+                break;
+            }
+        }
+        if len <= MAX_LEN {
+            Ok((bytes, kept))
+        } else {
+            let words = format!("a review has at most {MAX_LEN} bytes");
+            Err((StatusCode::PAYLOAD_TOO_LARGE, words))
+        }
+    }
+}
+
+/// Waits for so many permits.
+async fn permits(semaphore: &Semaphore, count: usize) -> Result<SemaphorePermit<'_>, NoReview> {
+    let permits = semaphore.acquire_many(u32::try_from(count).unwrap_or(u32::MAX)).await;
+    permits.map_err(|_| (StatusCode::SERVICE_UNAVAILABLE, STOPS.to_owned()))
 }
 
 #[cfg(test)]

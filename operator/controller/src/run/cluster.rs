@@ -68,7 +68,8 @@ pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Resu
     };
     let ClusterArgs { namespace, lease, name, .. } = &args.cluster;
     let options = leader::LeaseOptions::new(namespace.clone(), lease.clone(), name.clone());
-    let elector = leader::start_election(client.clone(), options, state.ready(), sender.clone());
+    let elector =
+        leader::start_election(client.clone(), options, state.ready.subscribe(), sender.clone());
     // Nobody has set it before.
     let _ = state.lease.set(elector.holding.clone());
     let (tasks, servers) = (Tasks::default(), Vec::new());
@@ -93,7 +94,7 @@ pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Resu
         ended = any_ended(&mut cluster.servers) => Err(ended),
     };
     // Another replica may write from now on. Whoever was sent here is answered until nobody is.
-    cluster.state.stop();
+    cluster.state.stopping.send_replace(true);
     cluster.elector.release().await;
     if ended.is_ok() {
         tokio::time::sleep(Duration::from_secs(args.cluster.drain)).await;
@@ -105,7 +106,8 @@ pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Resu
 }
 
 async fn any_ended(servers: &mut [Server]) -> TaskEnded {
-    let (ended, ..) = select_all(servers.iter_mut().map(|server| server.ended().boxed())).await;
+    let (ended, ..) =
+        select_all(servers.iter_mut().map(|server| server.tasks.ended().boxed())).await;
     ended
 }
 

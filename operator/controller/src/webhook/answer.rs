@@ -7,8 +7,9 @@
 
 use corsward_operator_core::finding::{OriginSetReason, TargetReason};
 use corsward_policy::{Finding, PolicyId, Severity};
+use kube::core::Status;
 use kube::core::admission::AdmissionResponse;
-use kube::core::response::{StatusCause, StatusDetails, StatusSummary};
+use kube::core::response::{StatusCause, StatusDetails};
 
 use super::question::{AdmissionRequest, id};
 
@@ -29,12 +30,13 @@ pub(super) fn judged(
     findings: &[Finding],
     off: bool,
 ) -> AdmissionResponse {
-    let refuses = |finding: &&Finding| finding.is_refusal() && !is_about_other_objects(finding);
-    let refusals: Vec<&Finding> = findings.iter().filter(refuses).filter(|_| !off).collect();
-    let others = findings.iter().filter(|finding| off || !refuses(finding));
+    let (refusals, others): (Vec<&Finding>, Vec<_>) = findings
+        .iter()
+        .partition(|finding| !off && finding.is_refusal() && !is_about_other_objects(finding));
     let mut response = AdmissionResponse::from(request);
     let subject = subject(request);
-    response.warnings = warnings(others.map(|finding| warning(&subject, finding)), request);
+    let others = others.into_iter().map(|finding| warning(&subject, finding));
+    response.warnings = warnings(others, request);
     if !refusals.is_empty() {
         refuse(&mut response, request, &refusals);
     }
@@ -62,42 +64,35 @@ pub(super) fn unjudged(request: &AdmissionRequest, why: &str) -> AdmissionRespon
 
 /// `kubectl` prints the causes, one a line; other clients print the message.
 fn refuse(response: &mut AdmissionResponse, request: &AdmissionRequest, refusals: &[&Finding]) {
+    let cause = |reason: &str, message, field| {
+        let reason = reason.to_owned();
+        StatusCause { reason, message, field }
+    };
+    let told = refusals.iter().take(MAX_REFUSALS).map(|finding| {
+        let message = printable(&format!("{} [{}]", finding.message(), finding.code()));
+        let cause = cause("FieldValueInvalid", message, printable(&finding.field));
+        (printable(&finding.to_string()), cause)
+    });
+    let (mut lines, mut causes): (Vec<String>, Vec<StatusCause>) = told.unzip();
     let count = refusals.len();
-    let told = refusals.iter().take(MAX_REFUSALS);
-    let mut lines: Vec<String> =
-        told.clone().map(|finding| printable(&finding.to_string())).collect();
-    let mut causes: Vec<StatusCause> = told.map(|finding| cause(finding)).collect();
-    if let Some(rest) = count.checked_sub(MAX_REFUSALS).filter(|rest| *rest > 0) {
-        let more = format!("and {rest} more");
-        causes.push(StatusCause {
-            reason: String::new(),
-            message: more.clone(),
-            field: "spec".to_owned(),
-        });
+    if count > MAX_REFUSALS {
+        let more = format!("and {} more", count.saturating_sub(MAX_REFUSALS));
+        causes.push(cause("", more.clone(), "spec".to_owned()));
         lines.push(more);
     }
     let refusals = if count == 1 { "refusal" } else { "refusals" };
-    response.allowed = false;
-    response.result.status = Some(StatusSummary::Failure);
-    response.result.code = UNPROCESSABLE;
-    "Invalid".clone_into(&mut response.result.reason);
-    response.result.message = format!("{count} {refusals}: {}", lines.join("; "));
-    response.result.details = Some(StatusDetails {
+    let message = format!("{count} {refusals}: {}", lines.join("; "));
+    let details = StatusDetails {
         name: request.name.clone(),
         group: request.kind.group.clone(),
         kind: request.kind.kind.clone(),
         uid: String::new(),
         causes,
         retry_after_seconds: 0,
-    });
-}
-
-fn cause(finding: &Finding) -> StatusCause {
-    StatusCause {
-        reason: "FieldValueInvalid".to_owned(),
-        message: printable(&format!("{} [{}]", finding.message(), finding.code())),
-        field: printable(&finding.field),
-    }
+    };
+    response.allowed = false;
+    response.result =
+        Status::failure(&message, "Invalid").with_code(UNPROCESSABLE).with_details(details);
 }
 
 /// The object that a warning is about. `kubectl` prints equal warnings of several objects once, so each names its own.
@@ -166,7 +161,7 @@ fn printable(text: &str) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::webhook::question::Question;
+    use crate::webhook::question::read;
     use corsward_manifest::finding::ShapeReason;
     use corsward_operator_core::finding::PlacementReason;
     use serde_json::{Value, json};
@@ -206,7 +201,7 @@ pub(super) mod tests {
 
     fn answer(findings: &[Finding], off: bool) -> Value {
         let review = review("CREATE", &json!({}), None).to_string();
-        let request = Question::read(review.as_bytes()).unwrap().request;
+        let request = read(review.as_bytes()).unwrap().0;
         serde_json::to_value(judged(&request, findings, off).into_review()).unwrap()
     }
 
@@ -327,7 +322,7 @@ pub(super) mod tests {
             let mut review = review("CREATE", &json!({}), None);
             review["request"]["namespace"] = namespace;
             review["request"]["object"]["metadata"] = metadata;
-            let request = Question::read(review.to_string().as_bytes()).unwrap().request;
+            let request = read(review.to_string().as_bytes()).unwrap().0;
             let warnings = judged(&request, &[hint()], false).warnings.unwrap();
             assert!(warnings[0].starts_with(want), "{why}: {warnings:?}");
             assert!(warnings[0].chars().count() <= MAX_WARNING, "{why}: {warnings:?}");

@@ -4,23 +4,14 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use corsward_api::GROUP;
 use corsward_operator_core::object::{CheckedObject, Object};
 use corsward_policy::PolicyId;
-use kube::core::TypeMeta;
 use kube::core::admission::{self, AdmissionReview, META_API_VERSION_V1, META_KIND, Operation};
+use kube::core::{GroupVersionKind, TypeMeta};
 use serde_json::Value;
 
 use crate::source::kube::{Raw, VERSION, policy, raw_object};
 
 /// A request of an API server, with the objects as a watch reads them.
 pub(super) type AdmissionRequest = admission::AdmissionRequest<Raw<Value, Value>>;
-
-/// The question of a review.
-#[derive(Debug)]
-pub(super) struct Question {
-    /// As it came, to be answered.
-    pub(super) request: AdmissionRequest,
-    /// The work for it.
-    pub(super) task: ReviewTask,
-}
 
 /// The work for a review.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,42 +29,35 @@ pub(super) enum ReviewTask {
     Foreign(String),
 }
 
-// === impl Question ===
-
-impl Question {
-    /// Reads a review.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the bytes are none that can be answered.
-    pub(super) fn read(bytes: &[u8]) -> Result<Self> {
-        // Which kind it is comes first: the rest of something else is of no interest.
-        let malformed = |error: serde_json::Error| anyhow!("not an AdmissionReview: {error}");
-        let TypeMeta { api_version, kind } = serde_json::from_slice(bytes).map_err(malformed)?;
-        ensure!(
-            api_version == META_API_VERSION_V1 && kind == META_KIND,
-            "`{api_version}` `{kind}` is not answered here: send an `{META_KIND}` of `{META_API_VERSION_V1}`"
-        );
-        let review: AdmissionReview<Raw<Value, Value>> =
-            serde_json::from_slice(bytes).map_err(malformed)?;
-        let request: AdmissionRequest = review.try_into().context("the review has no `request`")?;
-        ensure!(
-            !request.uid.is_empty(),
-            "the review has no `request.uid`, so it cannot be answered"
-        );
-        let task = ReviewTask::of(&request)?;
-        Ok(Self { request, task })
-    }
+/// Reads a review: its request, as it came, and the work for it.
+///
+/// # Errors
+///
+/// Fails if the bytes are none that can be answered.
+pub(super) fn read(bytes: &[u8]) -> Result<(AdmissionRequest, ReviewTask)> {
+    // Which kind it is comes first: the rest of something else is of no interest.
+    let malformed = |error: serde_json::Error| anyhow!("not an AdmissionReview: {error}");
+    let TypeMeta { api_version, kind } = serde_json::from_slice(bytes).map_err(malformed)?;
+    ensure!(
+        api_version == META_API_VERSION_V1 && kind == META_KIND,
+        "`{api_version}` `{kind}` is not answered here: send an `{META_KIND}` of `{META_API_VERSION_V1}`"
+    );
+    let review: AdmissionReview<Raw<Value, Value>> =
+        serde_json::from_slice(bytes).map_err(malformed)?;
+    let request: AdmissionRequest = review.try_into().context("the review has no `request`")?;
+    ensure!(!request.uid.is_empty(), "the review has no `request.uid`, so it cannot be answered");
+    let task = ReviewTask::of(&request)?;
+    Ok((request, task))
 }
 
 // === impl ReviewTask ===
 
 impl ReviewTask {
     fn of(request: &AdmissionRequest) -> Result<Self> {
-        let kind = &request.kind;
-        if kind.group != GROUP || kind.version != VERSION {
-            let (group, version, kind) = (&kind.group, &kind.version, &kind.kind);
-            return Ok(Self::Foreign(format!("{kind} of {group}/{version} is not judged here")));
+        let GroupVersionKind { group, version, kind } = &request.kind;
+        let foreign = || Self::Foreign(format!("{kind} of {group}/{version} is not judged here"));
+        if group != GROUP || version != VERSION {
+            return Ok(foreign());
         }
         if matches!(request.operation, Operation::Delete | Operation::Connect)
             || request.sub_resource.as_deref().is_some_and(|name| !name.is_empty())
@@ -90,20 +74,16 @@ impl ReviewTask {
         {
             return Ok(Self::Pass);
         }
-        let mode = object.spec.as_ref().and_then(|spec| spec.get("mode"));
-        let off = mode.and_then(Value::as_str) == Some("Off");
+        // Only a policy has a mode.
+        let off = kind == "CorsPolicy"
+            && object.spec.as_ref().and_then(|spec| spec.get("mode")?.as_str()) == Some("Off");
         let (id, object) = (id(request), object.clone());
-        let object = match kind.kind.as_str() {
+        let object = match kind.as_str() {
             "CorsPolicy" => CheckedObject::CorsPolicy(Box::new(Object { id, ..policy(object) })),
             "OriginSet" => CheckedObject::OriginSet(raw_object(object).spec),
             "ClusterCorsPolicy" => CheckedObject::ClusterCorsPolicy(raw_object(object).spec),
-            kind => {
-                let why = format!("{kind} of {GROUP}/{VERSION} is not judged here");
-                return Ok(Self::Foreign(why));
-            }
+            _ => return Ok(foreign()),
         };
-        // Only a policy has a mode.
-        let off = off && matches!(object, CheckedObject::CorsPolicy(_));
         Ok(Self::Validate { object, off })
     }
 }
@@ -130,8 +110,8 @@ mod tests {
     use serde_json::json;
 
     fn task(review: &Value) -> Result<ReviewTask, String> {
-        let question = Question::read(review.to_string().as_bytes());
-        question.map(|question| question.task).map_err(|error| error.to_string())
+        let question = read(review.to_string().as_bytes());
+        question.map(|(_, task)| task).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -156,11 +136,11 @@ mod tests {
                 "the review has no `request`",
             ),
         ] {
-            let error = Question::read(bytes).unwrap_err().to_string();
+            let error = read(bytes).unwrap_err().to_string();
             assert!(error.starts_with(want), "{error}");
         }
         let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
-        assert!(Question::read(deep.as_bytes()).is_err());
+        assert!(read(deep.as_bytes()).is_err());
         for (field, want) in [("uid", "missing field `uid`"), ("kind", "missing field `kind`")] {
             let mut review = review("CREATE", &json!({}), None);
             review["request"].as_object_mut().unwrap().remove(field);
