@@ -13,6 +13,7 @@ pub mod serving;
 mod tests;
 
 use std::fmt;
+use std::slice::from_ref;
 use std::time::Duration;
 
 use rcgen::{
@@ -138,7 +139,7 @@ pub fn step(
         Err(damage) => return certificate(RenewalReason::Useless(damage)),
     };
     let newest = &known.newest;
-    if verify(&leaf, [newest], names, now).is_err() {
+    if verify(&leaf, from_ref(newest), names, now).is_err() {
         let settled = newest.age(now) >= BACKDATED.saturating_add(SETTLING);
         return if settled { certificate(RenewalReason::AuthoritySettled) } else { None };
     }

@@ -6,7 +6,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use corsward_operator_core::names::MANAGED_BY;
 use corsward_operator_core::publish::istio::IstioKind;
 use corsward_operator_core::publish::istiod::ALIVE;
@@ -50,10 +50,11 @@ pub async fn cleanup(client: Client, args: &CleanupArgs, out: &mut impl Write) -
             Err(error) => failures.push(format!("{}: {error:#}", resource.plural)),
         }
     }
-    let lease = (ApiResource::erase::<Lease>(&()), &args.lease);
-    let secret = (ApiResource::erase::<Secret>(&()), &args.secret);
     let mut lines = Vec::new();
-    for (resource, name) in [lease, secret] {
+    for (resource, name) in [
+        (ApiResource::erase::<Lease>(&()), &args.lease),
+        (ApiResource::erase::<Secret>(&()), &args.secret),
+    ] {
         let (Some(name), kind) = (name, &resource.kind) else { continue };
         let api: Api<DynamicObject> =
             Api::namespaced_with(client.clone(), &args.namespace, &resource);
@@ -65,9 +66,7 @@ pub async fn cleanup(client: Client, args: &CleanupArgs, out: &mut impl Write) -
     }
     // Both are gone before an `out` that cannot be written ends this.
     out.write_all(&lines)?;
-    if !failures.is_empty() {
-        bail!("not everything could be deleted: {}", failures.join("; "));
-    }
+    ensure!(failures.is_empty(), "not everything could be deleted: {}", failures.join("; "));
     Ok(())
 }
 
@@ -84,24 +83,21 @@ async fn stop(
     let scale = found(scale).with_context(|| format!("cannot stop the Deployment {deployment}"))?;
     let Some(scale) = scale else { return Ok(()) };
     let selector = scale.status.and_then(|status| status.selector).unwrap_or_default();
-    if selector.is_empty() {
-        bail!("the Deployment {deployment} does not say which pods are its own");
-    }
+    ensure!(
+        !selector.is_empty(),
+        "the Deployment {deployment} does not say which pods are its own"
+    );
     let pods: Api<Pod> = Api::namespaced(client.clone(), &args.namespace);
     let alive = ListParams::default().labels(&selector).fields(ALIVE);
     let gone = async {
-        loop {
-            match pods.list_metadata(&alive).await {
-                Ok(list) if list.items.is_empty() => return Ok(()),
-                Ok(_) => sleep(POLL_INTERVAL).await,
-                Err(error) => return Err(error),
-            }
+        let counted = "cannot count the operator's pods";
+        while !pods.list_metadata(&alive).await.context(counted)?.items.is_empty() {
+            sleep(POLL_INTERVAL).await;
         }
+        Ok(())
     };
-    match timeout(Duration::from_secs(args.seconds), gone).await {
-        Ok(counted) => counted.context("cannot count the operator's pods")?,
-        Err(_) => bail!("the operator still runs after {} s", args.seconds),
-    }
+    let late = |_| bail!("the operator still runs after {} s", args.seconds);
+    timeout(Duration::from_secs(args.seconds), gone).await.unwrap_or_else(late)?;
     writeln!(out, "stopped: Deployment {deployment}")?;
     Ok(())
 }
@@ -117,9 +113,8 @@ async fn delete_all(
     for object in list_metadata(listed, &format!("{label}={us}")).await? {
         let (Some(namespace), Some(name)) = (&object.namespace, &object.name) else { continue };
         let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, resource);
-        if delete(&api, name).await.with_context(|| format!("{namespace}/{name}"))? {
-            deleted = deleted.saturating_add(1);
-        }
+        let is_deleted = delete(&api, name).await.with_context(|| format!("{namespace}/{name}"))?;
+        deleted = deleted.saturating_add(is_deleted.into());
     }
     Ok(deleted)
 }

@@ -7,6 +7,7 @@ mod cache;
 mod readiness;
 mod store;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,13 +25,16 @@ use corsward_operator_core::bundle::hex;
 use corsward_operator_core::filter_module::{Module, is_digest};
 use corsward_operator_core::publish::ecds::Shell;
 use corsward_operator_core::publish::istio::IstioKind;
-use kube::Client;
+use kube::{Api, Client};
 use tokio::sync::watch;
 use tracing::info;
 
 use crate::atomic;
+use crate::error_log::ErrorLog;
 use crate::metrics::{Metrics, Outcome};
 use crate::modules::cache::ModuleCache;
+use crate::modules::readiness::ModuleServers;
+use crate::modules::store::ModuleStore;
 use crate::server::{Limits, Server};
 
 /// The longest module: a `ConfigMap` holds 1 MiB, metadata included.
@@ -75,9 +79,9 @@ pub struct Modules {
     pub server: Server,
 }
 
-/// The module in this replica's file.
+/// A module, under its digest.
 #[derive(Clone, Debug)]
-struct LocalModule {
+struct ServedModule {
     sha256: String,
     bytes: Bytes,
 }
@@ -94,27 +98,37 @@ pub async fn start(
     metrics: Arc<Metrics>,
 ) -> Result<Modules> {
     let ModuleOptions { file, namespace, service, addr, keep } = options;
-    let own = LocalModule::read(&file).with_context(|| format!("--module {}", file.display()))?;
-    let url = format!("http://{service}.{namespace}.svc:{PORT}{}", path(&own.sha256));
-    let module = Module { url, sha256: own.sha256.clone() };
+    let bytes = read_module(Shell::Wasm, &file);
+    let own = ServedModule::of(bytes.with_context(|| format!("--module {}", file.display()))?);
+    let (sha256, path) = (own.sha256.clone(), path(&own.sha256));
+    let module = Module { url: format!("http://{service}.{namespace}.svc:{PORT}{path}"), sha256 };
     let cache = Arc::new(ModuleCache::new(own));
     let router = router(Arc::clone(&cache), metrics);
     let server = Server::start(addr, None, router, Limits::DEFAULT).await;
     let mut server = server.with_context(|| {
         format!("cannot serve modules at {addr}: choose another by --module-addr")
     })?;
-    let addr = server.addr;
-    info!(%addr, url = module.url, "module address");
+    info!(addr = %server.addr, url = module.url, "module address");
+    let maps = Api::namespaced(client.clone(), &namespace);
+    // Objects of a kind that was written before name modules, too.
+    let plugins = IstioKind::resources().into_iter();
+    let plugins = plugins.map(|kind| Api::all_with(client.clone(), &kind)).collect();
+    let (listed_sender, listed) = watch::channel(false);
+    let store = ModuleStore {
+        maps,
+        plugins,
+        cache,
+        keep,
+        listed: listed_sender,
+        remade: None,
+        unnamed: BTreeMap::new(),
+        error_log: ErrorLog::default(),
+    };
+    server.tasks.spawn("module store", store.run(leading.clone()));
+    let servers = ModuleServers { namespace, service, port: server.addr.port(), path };
     let (readiness_sender, module_readiness) =
         watch::channel(Some(readiness::NOT_ASKED.to_owned()));
-    let (listed_sender, listed) = watch::channel(false);
-    // Objects of a kind that was written before name modules, too.
-    let plugins = IstioKind::resources();
-    let store = store::ModuleStore::new(&client, &namespace, &plugins, cache, keep, listed_sender);
-    server.tasks.spawn("module store", store.run(leading.clone()));
-    let servers = readiness::ModuleServers { namespace, service, port: addr.port() };
-    let readiness =
-        readiness::watch(client, servers, path(&module.sha256), leading, readiness_sender);
+    let readiness = readiness::watch(client, servers, leading, readiness_sender);
     server.tasks.spawn("module readiness", readiness);
     Ok(Modules { module, module_readiness, listed, server })
 }
@@ -155,38 +169,28 @@ fn path(sha256: &str) -> String {
     format!("/filter-{sha256}.wasm")
 }
 
-#[derive(Clone)]
-struct ModuleHandlers {
-    cache: Arc<ModuleCache>,
-    metrics: Arc<Metrics>,
-}
-
 /// The module server's routes.
 fn router(cache: Arc<ModuleCache>, metrics: Arc<Metrics>) -> Router {
     // Also HEAD; nothing reads a request's body.
-    Router::new().route("/{file}", get(module)).with_state(ModuleHandlers { cache, metrics })
+    Router::new().route("/{file}", get(module)).with_state((cache, metrics))
 }
 
 async fn module(
-    State(ModuleHandlers { cache, metrics }): State<ModuleHandlers>,
+    State((cache, metrics)): State<(Arc<ModuleCache>, Arc<Metrics>)>,
     extract::Path(file): extract::Path<String>,
     headers: HeaderMap,
 ) -> Response {
     let sha256 = file.strip_prefix("filter-").and_then(|rest| rest.strip_suffix(".wasm"));
-    let found = sha256.and_then(|sha256| Some((sha256, cache.get(sha256)?)));
-    let Some((sha256, bytes)) = found else {
+    let sha256 = sha256.unwrap_or_default();
+    let Some(bytes) = cache.get(sha256) else {
         Outcome::NotFound.count(&metrics.module_requests);
+        if !is_digest(sha256) {
+            return (StatusCode::NOT_FOUND, "there is no such module here\n").into_response();
+        }
         // Istio's agent repeats a request after a 503, and gives the filter up after a 404 (istio.io/istio, `pkg/wasm/httpfetcher.go`,
         // `retryable`). Another replica has the module; a connection that stays open would bring every repetition back to this one.
-        return match sha256 {
-            Some(name) if is_digest(name) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                [(CONNECTION, "close")],
-                "this replica does not have that module: ask again\n",
-            )
-                .into_response(),
-            _ => (StatusCode::NOT_FOUND, "there is no such module here\n").into_response(),
-        };
+        let words = "this replica does not have that module: ask again\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, [(CONNECTION, "close")], words).into_response();
     };
     let etag = format!("\"{sha256}\"");
     let has_it =
@@ -201,12 +205,12 @@ async fn module(
     (about, bytes).into_response()
 }
 
-// === impl LocalModule ===
+// === impl ServedModule ===
 
-impl LocalModule {
-    fn read(file: &Path) -> Result<Self> {
-        let bytes = read_module(Shell::Wasm, file)?;
-        Ok(Self { sha256: hex(&bytes), bytes: bytes.into() })
+impl ServedModule {
+    fn of(bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        Self { sha256: hex(&bytes), bytes }
     }
 }
 
@@ -223,12 +227,12 @@ mod tests {
     fn a_file_that_is_no_module_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("filter.wasm");
-        assert!(LocalModule::read(&file).is_err(), "there is none");
+        assert!(read_module(Shell::Wasm, &file).is_err(), "there is none");
         fs::write(&file, "<html>").unwrap();
-        let error = format!("{:#}", LocalModule::read(&file).unwrap_err());
+        let error = format!("{:#}", read_module(Shell::Wasm, &file).unwrap_err());
         assert_eq!(error, "the file is no wasm module");
         fs::write(&file, MAGIC).unwrap();
-        let own = LocalModule::read(&file).unwrap();
+        let own = ServedModule::of(read_module(Shell::Wasm, &file).unwrap());
         // The SHA-256 of the empty module.
         let sha256 = "93a44bbb96c751218e4c00d479e4c14358122a389acca16205b1e4d0dc5f9476";
         assert_eq!(own.sha256, sha256);
@@ -269,7 +273,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_module_is_served_by_its_digest_and_nothing_else_is() {
-        let own = LocalModule { sha256: hex(b"wasm"), bytes: b"wasm".as_slice().into() };
+        let own = ServedModule::of("wasm");
         let router = router(Arc::new(ModuleCache::new(own.clone())), Arc::default());
         let server = Server::start(([127, 0, 0, 1], 0).into(), None, router, Limits::DEFAULT);
         let server = server.await.unwrap();

@@ -16,10 +16,14 @@ use crate::args::ProbeArgs;
 
 /// Interval of retries.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
-/// The message about an address that has not answered in time.
-const NO_ANSWER: &str = "no answer";
 
-type HttpClient = Client<HttpConnector, Empty<Bytes>>;
+/// A client whose requests have no body.
+pub(crate) type HttpClient = Client<HttpConnector, Empty<Bytes>>;
+
+/// A client for plain HTTP.
+pub(crate) fn client() -> HttpClient {
+    Client::builder(TokioExecutor::new()).build_http()
+}
 
 /// Asks each address until it answers with success or the time is up, and says what came of it. `true`: all of them did.
 ///
@@ -27,7 +31,7 @@ type HttpClient = Client<HttpConnector, Empty<Bytes>>;
 ///
 /// Fails if `out` cannot be written.
 pub async fn probe(args: &ProbeArgs, out: &mut impl Write) -> Result<bool> {
-    let client: HttpClient = Client::builder(TokioExecutor::new()).build_http();
+    let client = client();
     let start = Instant::now();
     let deadline = start.checked_add(Duration::from_secs(args.seconds)).unwrap_or(start);
     let mut all = true;
@@ -41,7 +45,7 @@ pub async fn probe(args: &ProbeArgs, out: &mut impl Write) -> Result<bool> {
 
 /// The status of the first successful answer, or what the last attempt came to.
 async fn wait_for(client: &HttpClient, url: &Uri, deadline: Instant) -> Result<String, String> {
-    let mut problem = NO_ANSWER.to_owned();
+    let mut problem = "no answer".to_owned();
     let succeeded = timeout_at(deadline, async {
         loop {
             match client.get(url.clone()).await {

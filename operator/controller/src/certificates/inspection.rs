@@ -1,17 +1,16 @@
 //! Inspection of a Secret that should hold certificates: parsed, verified, and dated.
 
-use std::iter::once;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pem::{EncodeConfig, LineEnding, Pem};
+use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier as _;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
-use rustls::{RootCertStore, SignatureScheme};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::Content;
@@ -38,7 +37,8 @@ pub(super) struct Certificate {
 #[derive(Debug)]
 pub(super) struct Authorities {
     pub(super) newest: Certificate,
-    others: Vec<Certificate>,
+    /// All of them, the newest first.
+    valid: Vec<Certificate>,
     /// There were further ones, which have expired.
     pub(super) expired: bool,
 }
@@ -84,20 +84,19 @@ impl Certificate {
 impl Authorities {
     pub(super) fn read(content: &Content, now: UnixTime) -> Result<Self, Damage> {
         let field = "ca.crt";
-        let mut others = certificates(&content.authorities, field)?;
-        if others.len() > MAX_AUTHORITIES {
+        let (newest, mut valid) = certificates(&content.authorities, field)?;
+        let count = valid.len();
+        if count > MAX_AUTHORITIES {
             return Err(Damage(field, "holds more authorities than belong there".to_owned()));
         }
-        let newest = others.remove(0);
         if !newest.may_sign {
             return Err(Damage(field, "does not begin with an authority".to_owned()));
         }
         newest.check_date(field, now)?;
         certified(vec![newest.der.clone()], &content.authority_key, "ca.key", field)?;
-        let count = others.len();
-        others.retain(|other| other.check_date(field, now).is_ok());
-        let expired = others.len() < count;
-        Ok(Self { newest, others, expired })
+        valid.retain(|one| one.check_date(field, now).is_ok());
+        let expired = valid.len() < count;
+        Ok(Self { newest, valid, expired })
     }
 
     /// The certificate beside them, where one of them signed it.
@@ -108,22 +107,17 @@ impl Authorities {
         now: UnixTime,
     ) -> Result<Leaf, Damage> {
         let leaf = Leaf::read(content, now)?;
-        verify(&leaf.certificate, self.all(), names, now)?;
+        verify(&leaf.certificate, &self.valid, names, now)?;
         Ok(leaf)
     }
 
-    /// Those that have not expired, the newest first.
-    fn all(&self) -> impl Iterator<Item = &Certificate> {
-        once(&self.newest).chain(&self.others)
-    }
-
-    /// The same in PEM.
+    /// All of them in PEM.
     pub(super) fn to_pem(&self) -> Vec<u8> {
         let lines = EncodeConfig::new().set_line_ending(LineEnding::LF);
         let block = |one: &Certificate| {
             pem::encode_config(&Pem::new("CERTIFICATE", one.der.to_vec()), lines)
         };
-        self.all().map(block).collect::<String>().into_bytes()
+        self.valid.iter().map(block).collect::<String>().into_bytes()
     }
 }
 
@@ -132,20 +126,24 @@ impl Authorities {
 impl Leaf {
     /// The certificate to serve, of any signer.
     pub(super) fn read(content: &Content, now: UnixTime) -> Result<Self, Damage> {
-        let mut chain = certificates(&content.certificate, "tls.crt")?;
-        let ders = chain.iter().map(|certificate| certificate.der.clone()).collect();
-        let certified = certified(ders, &content.key, "tls.key", "tls.crt")?;
-        let certificate = chain.remove(0);
+        let (certificate, chain) = certificates(&content.certificate, "tls.crt")?;
+        let chain = chain.into_iter().map(|certificate| certificate.der).collect();
+        let certified = certified(chain, &content.key, "tls.key", "tls.crt")?;
         certificate.check_date("tls.crt", now)?;
         Ok(Self { certificate, certified })
     }
 }
 
-/// At least one certificate.
-pub(super) fn certificates(pem: &[u8], field: &'static str) -> Result<Vec<Certificate>, Damage> {
+/// The first certificate, and all of them.
+pub(super) fn certificates(
+    pem: &[u8],
+    field: &'static str,
+) -> Result<(Certificate, Vec<Certificate>), Damage> {
     let all = CertificateDer::pem_slice_iter(pem).map(|der| Certificate::of(der.ok()?));
-    let all = all.collect::<Option<Vec<_>>>().filter(|all| !all.is_empty());
-    all.ok_or_else(|| Damage(field, "holds no certificate in PEM".to_owned()))
+    let all: Vec<Certificate> = all.collect::<Option<_>>().unwrap_or_default();
+    let first = all.first().cloned();
+    let first = first.ok_or_else(|| Damage(field, "holds no certificate in PEM".to_owned()))?;
+    Ok((first, all))
 }
 
 fn certified(
@@ -156,33 +154,25 @@ fn certified(
 ) -> Result<CertifiedKey, Damage> {
     let none = || Damage(key, "holds no private key in PEM".to_owned());
     let der = PrivateKeyDer::from_pem_slice(key_pem).map_err(|_| none())?;
-    // Whatever cannot sign a handshake would only be found out by the API server.
-    let schemes = [
-        SignatureScheme::ECDSA_NISTP256_SHA256,
-        SignatureScheme::ECDSA_NISTP384_SHA384,
-        SignatureScheme::ED25519,
-        SignatureScheme::RSA_PSS_SHA256,
-    ];
-    match CertifiedKey::from_der(chain, der, &default_provider()) {
-        Ok(certified) if certified.key.choose_scheme(&schemes).is_some() => Ok(certified),
-        Err(rustls::Error::InconsistentKeys(_)) => {
-            Err(Damage(key, format!("is not the key of `{certificate}`")))
+    // Every kind of key that ring loads can sign a handshake.
+    CertifiedKey::from_der(chain, der, &default_provider()).map_err(|error| match error {
+        rustls::Error::InconsistentKeys(_) => {
+            Damage(key, format!("is not the key of `{certificate}`"))
         }
-        _ => Err(none()),
-    }
+        _ => none(),
+    })
 }
 
 /// Checks that one of the authorities signed the certificate, and that it is for each of the names.
-pub(super) fn verify<'c>(
+pub(super) fn verify(
     certificate: &Certificate,
-    authorities: impl IntoIterator<Item = &'c Certificate>,
+    authorities: &[Certificate],
     names: &[String],
     now: UnixTime,
 ) -> Result<(), Damage> {
-    let authorities: Vec<&Certificate> = authorities.into_iter().collect();
     let vouches = |name: &str| -> anyhow::Result<()> {
         let mut roots = RootCertStore::empty();
-        for authority in &authorities {
+        for authority in authorities {
             roots.add(authority.der.clone())?;
         }
         let (roots, provider) = (Arc::new(roots), Arc::new(default_provider()));

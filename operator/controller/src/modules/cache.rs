@@ -1,19 +1,18 @@
 //! Cache: every module that this replica knows, each checked against its digest before it counts.
 
 use std::collections::BTreeMap;
-use std::sync::{PoisonError, RwLock};
 
 use axum::body::Bytes;
-use corsward_operator_core::bundle::hex;
 use corsward_operator_core::filter_module::{MODULE_LABEL, short};
 use corsward_operator_core::names::MANAGED_BY;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt as _;
 use kube::api::ObjectMeta;
+use tokio::sync::watch;
 use tracing::warn;
 
-use crate::modules::LocalModule;
+use crate::modules::ServedModule;
 
 /// The key of the module in its `ConfigMap`.
 const FILE: &str = "filter.wasm";
@@ -26,87 +25,65 @@ const MAX_CACHED: usize = 16;
 /// Every module that this replica knows.
 #[derive(Debug)]
 pub(super) struct ModuleCache {
-    pub(super) own: LocalModule,
-    stored: RwLock<BTreeMap<String, Stored>>,
-}
-
-/// The content of a `ConfigMap`.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Stored {
-    /// The module of this digest.
-    Module(String, Bytes),
-    /// Not what its annotation says.
-    Damaged,
+    pub(super) own: ServedModule,
+    /// The modules in `ConfigMap`s, by the names of these; `None`: not what the annotation says.
+    pub(super) stored: watch::Sender<BTreeMap<String, Option<ServedModule>>>,
 }
 
 // === impl ModuleCache ===
 
 impl ModuleCache {
-    pub(super) fn new(own: LocalModule) -> Self {
-        Self { own, stored: RwLock::default() }
+    pub(super) fn new(own: ServedModule) -> Self {
+        Self { own, stored: watch::Sender::default() }
     }
 
     /// The module of that digest.
     pub(super) fn get(&self, sha256: &str) -> Option<Bytes> {
-        if sha256 == self.own.sha256 {
-            return Some(self.own.bytes.clone());
-        }
-        let stored = self.stored.read().unwrap_or_else(PoisonError::into_inner);
-        stored.values().find_map(|stored| match stored {
-            Stored::Module(known, bytes) if known == sha256 => Some(bytes.clone()),
-            _ => None,
-        })
-    }
-
-    /// The contents of the `ConfigMap`s, by their names.
-    pub(super) fn stored(&self) -> BTreeMap<String, Stored> {
-        self.stored.read().unwrap_or_else(PoisonError::into_inner).clone()
+        let stored = self.stored.borrow();
+        let mut known = stored.values().flatten().chain([&self.own]);
+        known.find(|module| module.sha256 == sha256).map(|module| module.bytes.clone())
     }
 
     /// Takes in a `ConfigMap`.
     pub(super) fn put(&self, map: &ConfigMap) {
-        let (name, stored) = (map.name_any(), Stored::of(map));
-        if stored == Stored::Damaged {
+        let (name, module) = (map.name_any(), module(map));
+        if module.is_none() {
             warn!(
                 name,
                 "the ConfigMap does not hold the module that it names: the module is not served"
             );
         }
-        let mut known = self.stored.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MAX_CACHED && !known.contains_key(&name) {
-            warn!(name, "more than {MAX_CACHED} modules: this one is not served; delete some");
-            return;
-        }
-        known.insert(name, stored);
+        self.stored.send_modify(|stored| {
+            if stored.len() >= MAX_CACHED && !stored.contains_key(&name) {
+                warn!(name, "more than {MAX_CACHED} modules: this one is not served; delete some");
+            } else {
+                stored.insert(name, module);
+            }
+        });
     }
 
     /// A `ConfigMap` is gone.
     pub(super) fn remove(&self, name: &str) {
-        self.stored.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        self.stored.send_modify(|stored| drop(stored.remove(name)));
     }
 
     /// These are there, and no others.
     pub(super) fn reset(&self, maps: &[ConfigMap]) {
-        self.stored.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.stored.send_modify(BTreeMap::clear);
         for map in maps {
             self.put(map);
         }
     }
 }
 
-// === impl Stored ===
-
-impl Stored {
-    fn of(map: &ConfigMap) -> Self {
-        let bytes = map.binary_data.as_ref().and_then(|data| data.get(FILE));
-        let said = map.annotations().get(DIGEST_ANNOTATION);
-        match (bytes, said) {
-            (Some(ByteString(bytes)), Some(said)) if hex(bytes) == *said => {
-                Self::Module(said.clone(), Bytes::copy_from_slice(bytes))
-            }
-            _ => Self::Damaged,
-        }
-    }
+/// The module in a `ConfigMap`; `None`: not what the annotation says.
+fn module(map: &ConfigMap) -> Option<ServedModule> {
+    let ByteString(bytes) = map.binary_data.as_ref()?.get(FILE)?;
+    let module = ServedModule::of(Bytes::copy_from_slice(bytes));
+    map.annotations()
+        .get(DIGEST_ANNOTATION)
+        .is_some_and(|said| *said == module.sha256)
+        .then_some(module)
 }
 
 /// The name of the `ConfigMap` that holds the module of this digest.
@@ -115,7 +92,7 @@ pub(super) fn name(sha256: &str) -> String {
 }
 
 /// The `ConfigMap` that holds a module.
-pub(super) fn config_map(own: &LocalModule) -> ConfigMap {
+pub(super) fn config_map(own: &ServedModule) -> ConfigMap {
     let label = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     let labels = [MANAGED_BY, (MODULE_LABEL, short(&own.sha256))].map(label);
     ConfigMap {
@@ -136,8 +113,8 @@ pub(super) fn config_map(own: &LocalModule) -> ConfigMap {
 mod tests {
     use super::*;
 
-    pub(super) fn own(bytes: &[u8]) -> LocalModule {
-        LocalModule { sha256: hex(bytes), bytes: Bytes::copy_from_slice(bytes) }
+    fn own(bytes: &[u8]) -> ServedModule {
+        ServedModule::of(bytes.to_vec())
     }
 
     #[test]
@@ -160,7 +137,7 @@ mod tests {
         map.binary_data = Some([(FILE.to_owned(), ByteString(b"evil".to_vec()))].into());
         cache.put(&map);
         assert_eq!(cache.get(&theirs.sha256), None);
-        assert_eq!(cache.stored()[&name(&theirs.sha256)], Stored::Damaged);
+        assert!(cache.stored.borrow()[&name(&theirs.sha256)].is_none());
     }
 
     #[test]
@@ -169,8 +146,8 @@ mod tests {
         for n in 0..100_u8 {
             cache.put(&config_map(&own(&[n])));
         }
-        assert_eq!(cache.stored().len(), MAX_CACHED);
+        assert_eq!(cache.stored.borrow().len(), MAX_CACHED);
         cache.reset(&[config_map(&own(b"a"))]);
-        assert_eq!(cache.stored().len(), 1);
+        assert_eq!(cache.stored.borrow().len(), 1);
     }
 }

@@ -8,16 +8,13 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::future::join_all;
 use http_body_util::Empty;
-use hyper::body::Bytes;
 use hyper::{Request, StatusCode};
-use hyper_util::client::legacy::Client as HttpClient;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::{Api, Client};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use crate::probe::{self, HttpClient};
 use crate::watches::{self, WatchEvent};
 
 /// The message before the first poll.
@@ -31,8 +28,6 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 /// Most missing servers that a message names.
 const MAX_NAMED: usize = 3;
 
-type ProbeClient = HttpClient<HttpConnector, Empty<Bytes>>;
-
 /// The servers of modules.
 #[derive(Clone, Debug)]
 pub(super) struct ModuleServers {
@@ -41,13 +36,14 @@ pub(super) struct ModuleServers {
     pub(super) service: String,
     /// The port they listen at, all the same.
     pub(super) port: u16,
+    /// The path of the module.
+    pub(super) path: String,
 }
 
-/// Says for ever, while leading, why the module at `path` cannot be named.
+/// Says for ever, while leading, why the module cannot be named.
 pub(super) async fn watch(
     client: Client,
     servers: ModuleServers,
-    path: String,
     mut leading: watch::Receiver<bool>,
     module_readiness: watch::Sender<Option<String>>,
 ) {
@@ -55,27 +51,23 @@ pub(super) async fn watch(
     let selector = format!("kubernetes.io/service-name={}", servers.service);
     let mut events = watches::of_labels(slices, "EndpointSlice", &selector);
     let (mut known, mut listed) = (BTreeMap::new(), false);
-    let client = HttpClient::builder(TokioExecutor::new()).build_http();
+    let client = probe::client();
     loop {
         let leads = *leading.borrow_and_update();
         let verdict = if leads && listed {
-            servers.ask(&client, &Endpoints::of(known.values(), servers.port), &path).await
+            servers.ask(&client, &endpoints(known.values(), servers.port)).await
         } else {
             Some(NOT_ASKED.to_owned())
         };
         let wait = if verdict.is_some() { RETRY_INTERVAL } else { RESYNC_INTERVAL };
-        module_readiness.send_if_modified(|said| {
-            let changed = *said != verdict;
-            if changed {
-                match &verdict {
-                    Some(why) if why != NOT_ASKED => warn!(why, "plugins cannot name the module"),
-                    Some(_) => {}
-                    None => info!("every module server has the module: plugins can name it"),
-                }
-                *said = verdict;
+        if *module_readiness.borrow() != verdict {
+            match &verdict {
+                Some(why) if why != NOT_ASKED => warn!(why, "plugins cannot name the module"),
+                Some(_) => {}
+                None => info!("every module server has the module: plugins can name it"),
             }
-            changed
-        });
+            module_readiness.send_replace(verdict);
+        }
         tokio::select! {
             event = events.next() => match event {
                 Some(Ok(event)) => {
@@ -85,88 +77,74 @@ pub(super) async fn watch(
                 Some(Err(_)) => {}
                 None => return,
             },
-            changed = leading.changed() => if changed.is_err() {
-                return;
-            },
+            changed = leading.changed() => if changed.is_err() { return },
             () = tokio::time::sleep(wait) => {}
         }
     }
-}
-
-/// A Service's endpoints.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Endpoints {
-    ready: BTreeSet<SocketAddr>,
-    /// Those of pods that stop. Connections reach them until every node has read that they stop.
-    terminating: BTreeSet<SocketAddr>,
 }
 
 // === impl ModuleServers ===
 
 impl ModuleServers {
     /// Asks every server for the module, and says why it cannot be named. A server that stops counts for as long as it answers.
-    async fn ask(&self, client: &ProbeClient, endpoints: &Endpoints, path: &str) -> Option<String> {
-        let Endpoints { ready, terminating } = endpoints;
-        if ready.is_empty() {
-            let Self { namespace, service, .. } = self;
+    async fn ask(
+        &self,
+        client: &HttpClient,
+        endpoints: &BTreeMap<SocketAddr, bool>,
+    ) -> Option<String> {
+        let Self { namespace, service, path, .. } = self;
+        if !endpoints.values().any(|ready| *ready) {
             return Some(format!(
                 "no module server is ready: the Service `{namespace}/{service}` has no ready endpoint"
             ));
         }
-        let requests = ready.union(terminating);
-        let requests = requests.map(|addr| async move { (addr, probe(client, *addr, path).await) });
-        let answers = join_all(requests).await.into_iter();
-        let missing: Vec<String> = answers
-            .filter_map(|(addr, answer)| match answer {
+        let problems = endpoints.iter().map(|(addr, ready)| async move {
+            match has_module(client, *addr, path).await {
                 Ok(true) => None,
                 Ok(false) => Some(format!("{addr}: it does not have the module yet")),
-                Err(why) => ready.contains(addr).then(|| format!("{addr}: {why}")),
-            })
-            .collect();
+                Err(why) => ready.then(|| format!("{addr}: {why}")),
+            }
+        });
+        let missing: Vec<String> = join_all(problems).await.into_iter().flatten().collect();
         if missing.is_empty() {
             return None;
         }
-        let (count, all) = (missing.len(), ready.union(terminating).count());
+        let (count, all) = (missing.len(), endpoints.len());
         let more = if count > MAX_NAMED { ", …" } else { "" };
-        let named = missing.into_iter().take(MAX_NAMED).collect::<Vec<_>>().join(", ");
+        let named = missing.get(..MAX_NAMED).unwrap_or(&missing).join(", ");
         Some(format!("waiting for {count} of {all} module servers ({named}{more})"))
     }
 }
 
-// === impl Endpoints ===
-
-impl Endpoints {
-    /// Those of a Service's slices, at `port` where they listen there, else at their only port.
-    fn of<'s>(slices: impl IntoIterator<Item = &'s EndpointSlice>, port: u16) -> Self {
-        let mut endpoints = Self::default();
-        for slice in slices {
-            endpoints.extend(slice, port);
-        }
-        endpoints
-    }
-
-    fn extend(&mut self, slice: &EndpointSlice, port: u16) {
-        let ports = slice.ports.iter().flatten().filter_map(|port| port.port);
-        let ports: BTreeSet<u16> = ports.filter_map(|port| u16::try_from(port).ok()).collect();
+/// The endpoints of a Service's slices, at `port` where they listen there, else at their only port: is each ready? The others are of
+/// pods that stop. Connections reach them until every node has read that they stop.
+fn endpoints<'s>(
+    slices: impl IntoIterator<Item = &'s EndpointSlice>,
+    port: u16,
+) -> BTreeMap<SocketAddr, bool> {
+    let mut endpoints = BTreeMap::new();
+    for slice in slices {
+        let ports = slice.ports.iter().flatten();
+        let ports: BTreeSet<u16> =
+            ports.filter_map(|port| u16::try_from(port.port?).ok()).collect();
         let only = ports.first().filter(|_| ports.len() == 1);
-        let Some(port) = ports.get(&port).or(only).copied() else { return };
+        let Some(port) = ports.get(&port).or(only) else { continue };
         for endpoint in slice.endpoints.iter().flatten() {
             let ip = endpoint.addresses.first().and_then(|address| address.parse::<IpAddr>().ok());
             let Some(ip) = ip else { continue };
-            let addr = SocketAddr::new(ip, port);
-            let conditions = endpoint.conditions.as_ref();
+            let conditions = endpoint.conditions.clone().unwrap_or_default();
             // An absent `ready` counts as ready (discovery.k8s.io/v1, `EndpointConditions`).
-            if conditions.and_then(|conditions| conditions.ready).unwrap_or(true) {
-                self.ready.insert(addr);
-            } else if conditions.and_then(|conditions| conditions.terminating) == Some(true) {
-                self.terminating.insert(addr);
+            let ready = conditions.ready.unwrap_or(true);
+            if ready || conditions.terminating == Some(true) {
+                *endpoints.entry(SocketAddr::new(ip, *port)).or_default() |= ready;
             }
         }
     }
+    endpoints
 }
 
 /// Asks a module server whether it has a module.
-async fn probe(client: &ProbeClient, addr: SocketAddr, path: &str) -> Result<bool, String> {
+async fn has_module(client: &HttpClient, addr: SocketAddr, path: &str) -> Result<bool, String> {
     let request = Request::head(format!("http://{addr}{path}")).body(Empty::new());
     let request = request.map_err(|error| error.to_string())?;
     let answer = tokio::time::timeout(REQUEST_TIMEOUT, client.request(request)).await;
@@ -201,19 +179,21 @@ mod tests {
             }))
             .unwrap()
         };
-        let endpoints = |ports: serde_json::Value| Endpoints::of(&[slice("a", ports)], 8606);
-        let addresses = |addresses: &[&str]| addresses.iter().map(|a| a.parse().unwrap()).collect();
-        let at_8606 = Endpoints {
-            ready: addresses(&["10.0.0.1:8606", "10.0.0.3:8606", "[fd00::1]:8606"]),
-            terminating: addresses(&["10.0.0.4:8606"]),
-        };
+        let endpoints = |ports: serde_json::Value| super::endpoints(&[slice("a", ports)], 8606);
+        let at_8606 = [
+            ("10.0.0.1:8606", true),
+            ("10.0.0.3:8606", true),
+            ("10.0.0.4:8606", false),
+            ("[fd00::1]:8606", true),
+        ];
+        let at_8606 = at_8606.map(|(addr, ready)| (addr.parse().unwrap(), ready)).into();
         assert_eq!(endpoints(json!([{"port": 9443}, {"port": 8606}])), at_8606);
         assert!(
-            endpoints(json!([{"port": 80}])).ready.contains(&"10.0.0.1:80".parse().unwrap()),
+            endpoints(json!([{"port": 80}]))[&"10.0.0.1:80".parse().unwrap()],
             "their only port"
         );
         let unknown = endpoints(json!([{"port": 80}, {"port": 81}]));
-        assert_eq!(unknown, Endpoints::default(), "which port has modules is not known");
+        assert_eq!(unknown, BTreeMap::new(), "which port has modules is not known");
     }
 
     #[tokio::test]
@@ -222,19 +202,20 @@ mod tests {
             namespace: "corsward-system".into(),
             service: "corsward".into(),
             port: 1,
+            path: "/x".into(),
         };
-        let client = HttpClient::builder(TokioExecutor::new()).build_http();
+        let client = probe::client();
         assert_eq!(
-            servers.ask(&client, &Endpoints::default(), "/x").await.unwrap(),
+            servers.ask(&client, &BTreeMap::new()).await.unwrap(),
             "no module server is ready: the Service `corsward-system/corsward` has no ready endpoint"
         );
         // A port that was free a moment ago.
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
         drop(listener);
-        let endpoints = Endpoints { ready: [addr].into(), ..Endpoints::default() };
+        let endpoints = BTreeMap::from([(addr, true)]);
         assert_eq!(
-            servers.ask(&client, &endpoints, "/x").await.unwrap(),
+            servers.ask(&client, &endpoints).await.unwrap(),
             format!("waiting for 1 of 1 module servers ({addr}: it cannot be reached)")
         );
     }

@@ -8,15 +8,14 @@ use corsward_operator_core::filter_module::{MODULE_LABEL, short};
 use corsward_operator_core::names::{FIELD_MANAGER, MANAGED_BY};
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, PostParams};
-use kube::runtime::watcher;
-use kube::{Client, ResourceExt as _};
+use kube::ResourceExt as _;
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, PostParams};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::error_log::{ErrorLog, News};
 use crate::kubernetes::{found, sentence};
-use crate::modules::cache::{self, ModuleCache, Stored};
+use crate::modules::cache::{self, ModuleCache};
 use crate::watches::{self, WatchEvent};
 
 /// Interval of retries.
@@ -26,37 +25,23 @@ const CHECKS_BEFORE_COLLECT: u32 = 12;
 
 /// Keeps modules in `ConfigMap`s.
 pub(super) struct ModuleStore {
-    maps: Api<ConfigMap>,
-    plugins: Vec<Api<DynamicObject>>,
-    cache: Arc<ModuleCache>,
-    keep: Duration,
+    pub(super) maps: Api<ConfigMap>,
+    /// The objects that may name modules, by kind.
+    pub(super) plugins: Vec<Api<DynamicObject>>,
+    pub(super) cache: Arc<ModuleCache>,
+    pub(super) keep: Duration,
     /// The `ConfigMap`s have been listed.
-    listed: watch::Sender<bool>,
+    pub(super) listed: watch::Sender<bool>,
     /// The last time at which the own module was made anew, because a different one had its place.
-    remade: Option<Instant>,
+    pub(super) remade: Option<Instant>,
     /// Since when nothing has named a module.
-    unnamed: BTreeMap<String, Instant>,
-    error_log: ErrorLog,
+    pub(super) unnamed: BTreeMap<String, Instant>,
+    pub(super) error_log: ErrorLog,
 }
 
 // === impl ModuleStore ===
 
 impl ModuleStore {
-    pub(super) fn new(
-        client: &Client,
-        namespace: &str,
-        plugins: &[ApiResource],
-        cache: Arc<ModuleCache>,
-        keep: Duration,
-        listed: watch::Sender<bool>,
-    ) -> Self {
-        let maps = Api::namespaced(client.clone(), namespace);
-        let plugins = plugins.iter().map(|kind| Api::all_with(client.clone(), kind)).collect();
-        let (remade, unnamed) = (None, BTreeMap::new());
-        let error_log = ErrorLog::default();
-        Self { maps, plugins, cache, keep, listed, remade, unnamed, error_log }
-    }
-
     /// Keeps modules for ever.
     pub(super) async fn run(mut self, mut leading: watch::Receiver<bool>) {
         let selector = format!("{}={},{MODULE_LABEL}", MANAGED_BY.0, MANAGED_BY.1);
@@ -65,20 +50,32 @@ impl ModuleStore {
             let mut wait = self.look();
             let listed = *self.listed.borrow();
             if listed && *leading.borrow_and_update() {
-                if !self.try_to_tend().await {
+                let error = self.tend().await.err();
+                if error.is_some() {
                     wait = RETRY_INTERVAL;
+                }
+                match self.error_log.news(error.as_ref().map(sentence)) {
+                    Some(News::Failed(error)) => {
+                        warn!(error, "cannot store or collect modules; tried again");
+                    }
+                    Some(News::Works) => info!("stored and collected modules again"),
+                    None => {}
                 }
             } else {
                 self.unnamed.clear();
             }
             tokio::select! {
                 event = events.next() => match event {
-                    Some(event) => self.on(event),
+                    Some(Ok(WatchEvent::All(maps))) => {
+                        self.cache.reset(&maps);
+                        self.listed.send_replace(true);
+                    }
+                    Some(Ok(WatchEvent::Applied(map))) => self.cache.put(&map),
+                    Some(Ok(WatchEvent::Deleted(map))) => self.cache.remove(&map.name_any()),
+                    Some(Err(_)) => {}
                     None => return,
                 },
-                changed = leading.changed() => if changed.is_err() {
-                    return;
-                },
+                changed = leading.changed() => if changed.is_err() { return },
                 () = tokio::time::sleep(wait) => {}
             }
         }
@@ -89,38 +86,13 @@ impl ModuleStore {
         self.keep.checked_div(CHECKS_BEFORE_COLLECT).unwrap_or(RETRY_INTERVAL)
     }
 
-    fn on(&mut self, event: watcher::Result<WatchEvent<ConfigMap>>) {
-        match event {
-            Ok(WatchEvent::All(maps)) => {
-                self.cache.reset(&maps);
-                self.listed.send_replace(true);
-            }
-            Ok(WatchEvent::Applied(map)) => self.cache.put(&map),
-            Ok(WatchEvent::Deleted(map)) => self.cache.remove(&map.name_any()),
-            Err(_) => {}
-        }
-    }
-
-    /// Tends, and says what is new about that; `false`: it failed.
-    async fn try_to_tend(&mut self) -> bool {
-        let error = self.tend().await.err();
-        match self.error_log.news(error.as_ref().map(sentence)) {
-            Some(News::Failed(error)) => {
-                warn!(error, "cannot store or collect modules; tried again");
-            }
-            Some(News::Works) => info!("stored and collected modules again"),
-            None => {}
-        }
-        error.is_none()
-    }
-
     /// Stores our own module, and collects what nothing has named for long enough.
     async fn tend(&mut self) -> kube::Result<()> {
-        let (stored, own_name) = (self.cache.stored(), cache::name(&self.cache.own.sha256));
-        let now = Instant::now();
+        let (stored, own) = (self.cache.stored.borrow().clone(), &self.cache.own.sha256);
+        let (own_name, now) = (cache::name(own), Instant::now());
         let lately = |at: Instant| now.saturating_duration_since(at) < self.look();
         match stored.get(&own_name) {
-            Some(Stored::Module(sha256, _)) if *sha256 == self.cache.own.sha256 => {}
+            Some(Some(module)) if module.sha256 == *own => {}
             None => self.store().await?,
             // Whoever changes what is made changes it each time, and what was changed wakes us.
             Some(_) if self.remade.is_some_and(lately) => {}
@@ -132,11 +104,11 @@ impl ModuleStore {
             }
         }
         self.unnamed.retain(|name, _| stored.contains_key(name));
-        for (name, stored) in &stored {
-            let named = match stored {
+        for (name, module) in &stored {
+            let named = match module {
                 _ if *name == own_name => true,
-                Stored::Module(sha256, _) => self.is_named(sha256).await?,
-                Stored::Damaged => false,
+                Some(module) => self.is_named(&module.sha256).await?,
+                None => false,
             };
             if named {
                 self.unnamed.remove(name);
@@ -160,7 +132,7 @@ impl ModuleStore {
             Ok(map) => {
                 let name = map.name_any();
                 self.cache.put(&map);
-                if self.cache.stored().get(&name) == Some(&Stored::Damaged) {
+                if self.cache.stored.borrow().get(&name).is_some_and(Option::is_none) {
                     warn!(
                         name,
                         "the API server stores a changed module: look for a webhook that changes it"
@@ -199,13 +171,15 @@ impl ModuleStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::modules::LocalModule;
+    use crate::modules::ServedModule;
     use axum::body::Body;
     use axum::extract::{RawQuery, State};
     use axum::http::StatusCode;
     use axum::routing::{delete, get};
     use axum::{Json, Router};
     use corsward_operator_core::bundle::hex;
+    use kube::Client;
+    use kube::api::ApiResource;
     use serde_json::{Value, json};
     use std::convert::Infallible;
     use std::future::{Ready, ready};
@@ -264,8 +238,8 @@ mod tests {
         }
     }
 
-    fn own() -> LocalModule {
-        LocalModule { sha256: hex(b"ours"), bytes: b"ours".as_slice().into() }
+    fn own() -> ServedModule {
+        ServedModule::of("ours")
     }
 
     #[tokio::test]
@@ -284,18 +258,22 @@ mod tests {
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
         let client = Client::try_from(kube::Config::new(url.parse().unwrap())).unwrap();
-        let (cache, plugins) =
-            (Arc::new(ModuleCache::new(own())), [ApiResource::erase::<ConfigMap>(&())]);
-        let keep = Duration::from_hours(1);
-        let listed = watch::Sender::new(false);
-        let shelved = Arc::clone(&cache);
-        let store = ModuleStore::new(&client, "system", &plugins, shelved, keep, listed);
+        let cache = Arc::new(ModuleCache::new(own()));
+        let store = ModuleStore {
+            maps: Api::namespaced(client.clone(), "system"),
+            plugins: vec![Api::all_with(client, &ApiResource::erase::<ConfigMap>(&()))],
+            cache: Arc::clone(&cache),
+            keep: Duration::from_hours(1),
+            listed: watch::Sender::new(false),
+            remade: None,
+            unnamed: BTreeMap::new(),
+            error_log: ErrorLog::default(),
+        };
         let (_leads, leading) = watch::channel(true);
         tokio::spawn(store.run(leading));
 
         for n in 0..8_u8 {
-            let other =
-                cache::config_map(&LocalModule { sha256: hex(&[n]), bytes: vec![n].into() });
+            let other = cache::config_map(&ServedModule::of(vec![n]));
             let other = serde_json::to_value(other).unwrap();
             // Told until the watch has begun.
             while cache.get(&hex(&[n])).is_none() {

@@ -90,15 +90,13 @@ impl ReviewTask {
 
 /// The name of a request's object; one that the API server has yet to make up ends as the author began it.
 pub(super) fn id(request: &AdmissionRequest) -> PolicyId {
-    let metadata = request.object.as_ref().map(|object| &object.metadata);
-    let name = metadata.and_then(|metadata| metadata.name.as_ref());
-    let generate_name = metadata.and_then(|metadata| metadata.generate_name.as_ref());
-    let name = name.filter(|name| !name.is_empty()).or(generate_name);
-    let namespace = metadata.and_then(|metadata| metadata.namespace.as_ref());
-    let namespace = namespace.or(request.namespace.as_ref());
+    let object = request.object.as_ref();
+    let metadata = object.map(|object| object.metadata.clone()).unwrap_or_default();
+    let name = metadata.name.filter(|name| !name.is_empty()).or(metadata.generate_name);
+    let namespace = metadata.namespace.or_else(|| request.namespace.clone());
     PolicyId {
-        namespace: namespace.cloned().unwrap_or_default(),
-        name: name.unwrap_or(&request.name).clone(),
+        namespace: namespace.unwrap_or_default(),
+        name: name.unwrap_or_else(|| request.name.clone()),
     }
 }
 
