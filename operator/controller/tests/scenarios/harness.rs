@@ -47,7 +47,8 @@ pub(crate) fn corsward(args: &[&str], input: &str) -> CommandOutput {
     run(command().args(args), input).unwrap()
 }
 
-fn command() -> Command {
+/// The binary, without arguments.
+pub(crate) fn command() -> Command {
     Command::new(env!("CARGO_BIN_EXE_corsward-operator"))
 }
 

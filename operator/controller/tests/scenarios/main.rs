@@ -13,3 +13,4 @@ mod harness;
 mod outputs;
 mod restart;
 mod snapshots;
+mod stop;
