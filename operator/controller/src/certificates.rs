@@ -23,7 +23,7 @@ use rcgen::{
 use rustls::pki_types::UnixTime;
 
 pub use inspection::Damage;
-use inspection::{Authorities, verify};
+use inspection::{Authorities, Leaf};
 
 const DAY: u64 = 24 * 60 * 60;
 /// For how long an authority is valid.
@@ -134,16 +134,17 @@ pub fn step(
         Err(damage) => return whole(RenewalReason::Useless(damage)),
     };
     let certificate = |why| Some((why, content.with_certificate(names, now)));
-    let leaf = match known.leaf(content, names, now) {
-        Ok(leaf) => leaf.certificate,
+    let verified = |leaf: Leaf| leaf.verified(&known.valid, names, now);
+    let leaf = match Leaf::read(content, now).and_then(verified) {
+        Ok(leaf) => leaf,
         Err(damage) => return certificate(RenewalReason::Useless(damage)),
     };
-    let newest = &known.newest;
-    if verify(&leaf, from_ref(newest), names, now).is_err() {
+    let (newest, is_old) = (&known.newest, leaf.certificate.is_old(now));
+    if leaf.verified(from_ref(newest), names, now).is_err() {
         let settled = newest.age(now) >= BACKDATED.saturating_add(SETTLING);
         return if settled { certificate(RenewalReason::AuthoritySettled) } else { None };
     }
-    if leaf.is_old(now) {
+    if is_old {
         return certificate(RenewalReason::CertificateOld);
     }
     let valid = Content { authorities: known.to_pem(), ..content.clone() };

@@ -31,20 +31,13 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// Fails if the operator does not stop in time, or an object could not be deleted. The other objects are deleted
 /// nevertheless.
 pub async fn cleanup(client: Client, args: &CleanupArgs, out: &mut impl Write) -> Result<()> {
-    if let Some(deployment) = &args.deployment {
-        stop(&client, args, deployment, out).await?;
-    }
+    stop(&client, args, out).await?;
     let mut failures = Vec::new();
     // Those of proxies precede the modules that they name.
     let mut kinds = IstioKind::resources();
     kinds.push(ApiResource::erase::<ConfigMap>(&()));
     for resource in kinds {
-        let api: Api<DynamicObject> = if args.own_config_maps && resource.kind == "ConfigMap" {
-            Api::namespaced_with(client.clone(), &args.namespace, &resource)
-        } else {
-            Api::all_with(client.clone(), &resource)
-        };
-        match delete_all(&client, &api, &resource).await {
+        match delete_all(&client, args, &resource).await {
             Ok(0) => {}
             Ok(deleted) => writeln!(out, "{} deleted: {deleted}", resource.kind)?,
             Err(error) => failures.push(format!("{}: {error:#}", resource.plural)),
@@ -70,13 +63,9 @@ pub async fn cleanup(client: Client, args: &CleanupArgs, out: &mut impl Write) -
     Ok(())
 }
 
-/// Scales the operator to nothing, and waits until none of its pods is left.
-async fn stop(
-    client: &Client,
-    args: &CleanupArgs,
-    deployment: &str,
-    out: &mut impl Write,
-) -> Result<()> {
+/// Scales the operator to nothing, if its Deployment is given, and waits until none of its pods is left.
+async fn stop(client: &Client, args: &CleanupArgs, out: &mut impl Write) -> Result<()> {
+    let Some(deployment) = &args.deployment else { return Ok(()) };
     let deployments: Api<Deployment> = Api::namespaced(client.clone(), &args.namespace);
     let none = Patch::Merge(json!({"spec": {"replicas": 0}}));
     let scale = deployments.patch_scale(deployment, &PatchParams::default(), &none).await;
@@ -102,15 +91,16 @@ async fn stop(
     Ok(())
 }
 
-/// Deletes every object that is `listed` and that the operator made; none where the kind is not served.
-async fn delete_all(
-    client: &Client,
-    listed: &Api<DynamicObject>,
-    resource: &ApiResource,
-) -> Result<usize> {
+/// Deletes every object of a kind that the operator made; none where the kind is not served.
+async fn delete_all(client: &Client, args: &CleanupArgs, resource: &ApiResource) -> Result<usize> {
+    let listed: Api<DynamicObject> = if args.own_config_maps && resource.kind == "ConfigMap" {
+        Api::namespaced_with(client.clone(), &args.namespace, resource)
+    } else {
+        Api::all_with(client.clone(), resource)
+    };
     let mut deleted: usize = 0;
     let (label, us) = MANAGED_BY;
-    for object in list_metadata(listed, &format!("{label}={us}")).await? {
+    for object in list_metadata(&listed, &format!("{label}={us}")).await? {
         let (Some(namespace), Some(name)) = (&object.namespace, &object.name) else { continue };
         let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, resource);
         let is_deleted = delete(&api, name).await.with_context(|| format!("{namespace}/{name}"))?;

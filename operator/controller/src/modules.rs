@@ -104,10 +104,9 @@ pub async fn start(
     let module = Module { url: format!("http://{service}.{namespace}.svc:{PORT}{path}"), sha256 };
     let cache = Arc::new(ModuleCache::new(own));
     let router = router(Arc::clone(&cache), metrics);
+    let failed = || format!("cannot serve modules at {addr}: choose another by --module-addr");
     let server = Server::start(addr, None, router, Limits::DEFAULT).await;
-    let mut server = server.with_context(|| {
-        format!("cannot serve modules at {addr}: choose another by --module-addr")
-    })?;
+    let mut server = server.with_context(failed)?;
     info!(addr = %server.addr, url = module.url, "module address");
     let maps = Api::namespaced(client.clone(), &namespace);
     // Objects of a kind that was written before name modules, too.

@@ -38,7 +38,7 @@ pub(super) struct Certificate {
 pub(super) struct Authorities {
     pub(super) newest: Certificate,
     /// All of them, the newest first.
-    valid: Vec<Certificate>,
+    pub(super) valid: Vec<Certificate>,
     /// There were further ones, which have expired.
     pub(super) expired: bool,
 }
@@ -99,18 +99,6 @@ impl Authorities {
         Ok(Self { newest, valid, expired })
     }
 
-    /// The certificate beside them, where one of them signed it.
-    pub(super) fn leaf(
-        &self,
-        content: &Content,
-        names: &[String],
-        now: UnixTime,
-    ) -> Result<Leaf, Damage> {
-        let leaf = Leaf::read(content, now)?;
-        verify(&leaf.certificate, &self.valid, names, now)?;
-        Ok(leaf)
-    }
-
     /// All of them in PEM.
     pub(super) fn to_pem(&self) -> Vec<u8> {
         let lines = EncodeConfig::new().set_line_ending(LineEnding::LF);
@@ -131,6 +119,29 @@ impl Leaf {
         let certified = certified(chain, &content.key, "tls.key", "tls.crt")?;
         certificate.check_date("tls.crt", now)?;
         Ok(Self { certificate, certified })
+    }
+
+    /// The same, where one of the authorities signed it, and it is for each of the names.
+    pub(super) fn verified(
+        self,
+        authorities: &[Certificate],
+        names: &[String],
+        now: UnixTime,
+    ) -> Result<Self, Damage> {
+        let vouches = |name: &str| -> anyhow::Result<()> {
+            let mut roots = RootCertStore::empty();
+            authorities.iter().try_for_each(|authority| roots.add(authority.der.clone()))?;
+            let (roots, provider) = (Arc::new(roots), Arc::new(default_provider()));
+            let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider).build()?;
+            let server = ServerName::try_from(name)?;
+            verifier.verify_server_cert(&self.certificate.der, &[], &server, &[], now)?;
+            Ok(())
+        };
+        for name in names {
+            let damage = |why| Damage("tls.crt", format!("does not vouch for `{name}`: {why}"));
+            vouches(name).map_err(damage)?;
+        }
+        Ok(self)
     }
 }
 
@@ -160,29 +171,5 @@ fn certified(
             Damage(key, format!("is not the key of `{certificate}`"))
         }
         _ => none(),
-    })
-}
-
-/// Checks that one of the authorities signed the certificate, and that it is for each of the names.
-pub(super) fn verify(
-    certificate: &Certificate,
-    authorities: &[Certificate],
-    names: &[String],
-    now: UnixTime,
-) -> Result<(), Damage> {
-    let vouches = |name: &str| -> anyhow::Result<()> {
-        let mut roots = RootCertStore::empty();
-        for authority in authorities {
-            roots.add(authority.der.clone())?;
-        }
-        let (roots, provider) = (Arc::new(roots), Arc::new(default_provider()));
-        let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider).build()?;
-        let server = ServerName::try_from(name)?;
-        verifier.verify_server_cert(&certificate.der, &[], &server, &[], now)?;
-        Ok(())
-    };
-    names.iter().try_for_each(|name| {
-        let damage = |why| Damage("tls.crt", format!("does not vouch for `{name}`: {why}"));
-        vouches(name).map_err(damage)
     })
 }

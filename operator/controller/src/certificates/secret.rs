@@ -128,12 +128,13 @@ impl SecretStore {
             return;
         }
         let Self { name: secret, namespace, names, external, .. } = &*self;
-        // Ours is loaded where everything in it fits together, so that a damaged one is never handed on.
-        let checked = if *external {
-            Leaf::read(content, now)
-        } else {
-            Authorities::read(content, now).and_then(|known| known.leaf(content, names, now))
-        };
+        let checked = Leaf::read(content, now).and_then(|leaf| {
+            if *external {
+                return Ok(leaf);
+            }
+            // Ours is loaded where everything in it fits together, so that a damaged one is never handed on.
+            leaf.verified(&Authorities::read(content, now)?.valid, names, now)
+        });
         let damage = match checked {
             Ok(Leaf { certificate, certified }) => {
                 self.serving.0.send_replace(Some(Arc::new(certified)));

@@ -1,7 +1,6 @@
 //! Certificates as time passes, and after damage.
 
 use super::*;
-use crate::certificates::inspection::Leaf;
 
 /// Some day.
 const TODAY: u64 = 1_800_000_000;
@@ -31,7 +30,8 @@ fn next(content: &Content, now: UnixTime) -> Option<(RenewalReason, Content)> {
 
 /// The certificate of a content whose authorities vouch for it.
 fn vouched(content: &Content, names: &[String], now: UnixTime) -> Result<Leaf, Damage> {
-    Authorities::read(content, now)?.leaf(content, names, now)
+    let known = Authorities::read(content, now)?;
+    Leaf::read(content, now)?.verified(&known.valid, names, now)
 }
 
 /// Verifies `content` as a client that trusts `bundle`.

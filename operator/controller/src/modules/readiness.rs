@@ -99,9 +99,13 @@ impl ModuleServers {
             ));
         }
         let problems = endpoints.iter().map(|(addr, ready)| async move {
-            match has_module(client, *addr, path).await {
-                Ok(true) => None,
-                Ok(false) => Some(format!("{addr}: it does not have the module yet")),
+            match status(client, *addr, path).await {
+                Ok(StatusCode::OK) => None,
+                // A replica of an earlier release answers 404.
+                Ok(StatusCode::SERVICE_UNAVAILABLE | StatusCode::NOT_FOUND) => {
+                    Some(format!("{addr}: it does not have the module yet"))
+                }
+                Ok(status) => ready.then(|| format!("{addr}: it answers {status}")),
                 Err(why) => ready.then(|| format!("{addr}: {why}")),
             }
         });
@@ -143,18 +147,13 @@ fn endpoints<'s>(
     endpoints
 }
 
-/// Asks a module server whether it has a module.
-async fn has_module(client: &HttpClient, addr: SocketAddr, path: &str) -> Result<bool, String> {
+/// The status of a module server's answer for a module.
+async fn status(client: &HttpClient, addr: SocketAddr, path: &str) -> Result<StatusCode, String> {
     let request = Request::head(format!("http://{addr}{path}")).body(Empty::new());
     let request = request.map_err(|error| error.to_string())?;
     let answer = tokio::time::timeout(REQUEST_TIMEOUT, client.request(request)).await;
     let answer = answer.map_err(|_| format!("no answer within {} s", REQUEST_TIMEOUT.as_secs()))?;
-    match answer.map_err(|_| "it cannot be reached".to_owned())?.status() {
-        StatusCode::OK => Ok(true),
-        // A replica of an earlier release answers 404.
-        StatusCode::SERVICE_UNAVAILABLE | StatusCode::NOT_FOUND => Ok(false),
-        status => Err(format!("it answers {status}")),
-    }
+    answer.map(|answer| answer.status()).map_err(|_| "it cannot be reached".to_owned())
 }
 
 #[cfg(test)]

@@ -34,9 +34,7 @@ pub(super) fn judged(
         .iter()
         .partition(|finding| !off && finding.is_refusal() && !is_about_other_objects(finding));
     let mut response = AdmissionResponse::from(request);
-    let subject = subject(request);
-    let others = others.into_iter().map(|finding| warning(&subject, finding));
-    response.warnings = warnings(others, request);
+    response.warnings = warnings(request, &others);
     if !refusals.is_empty() {
         refuse(&mut response, request, &refusals);
     }
@@ -57,29 +55,25 @@ fn is_about_other_objects(finding: &Finding) -> bool {
 /// Allowed, with something to say about why nothing was judged.
 pub(super) fn unjudged(request: &AdmissionRequest, why: &str) -> AdmissionResponse {
     let mut response = AdmissionResponse::from(request);
-    response.warnings =
-        Some(vec![shortened(&format!("corsward: {}: {why}", subject(request)), MAX_WARNING)]);
+    let warning = shortened(&format!("corsward: {}: {why}", subject(request)));
+    response.warnings = Some(vec![warning]);
     response
 }
 
 /// `kubectl` prints the causes, one a line; other clients print the message.
 fn refuse(response: &mut AdmissionResponse, request: &AdmissionRequest, refusals: &[&Finding]) {
-    let cause = |reason: &str, message, field| {
-        let reason = reason.to_owned();
-        StatusCause { reason, message, field }
-    };
     let told = refusals.iter().take(MAX_REFUSALS).map(|finding| {
         let message = printable(&format!("{} [{}]", finding.message(), finding.code()));
-        let cause = cause("FieldValueInvalid", message, printable(&finding.field));
-        (printable(&finding.to_string()), cause)
+        let (reason, field) = ("FieldValueInvalid".to_owned(), printable(&finding.field));
+        (printable(&finding.to_string()), StatusCause { reason, message, field })
     });
-    let (mut lines, mut causes): (Vec<String>, Vec<StatusCause>) = told.unzip();
     let count = refusals.len();
-    if count > MAX_REFUSALS {
-        let more = format!("and {} more", count.saturating_sub(MAX_REFUSALS));
-        causes.push(cause("", more.clone(), "spec".to_owned()));
-        lines.push(more);
-    }
+    let more = (count > MAX_REFUSALS).then(|| {
+        let message = format!("and {} more", count.saturating_sub(MAX_REFUSALS));
+        let (reason, field) = (String::new(), "spec".to_owned());
+        (message.clone(), StatusCause { reason, message, field })
+    });
+    let (lines, causes): (Vec<String>, Vec<StatusCause>) = told.chain(more).unzip();
     let refusals = if count == 1 { "refusal" } else { "refusals" };
     let message = format!("{count} {refusals}: {}", lines.join("; "));
     let details = StatusDetails {
@@ -120,12 +114,14 @@ fn warning(subject: &str, finding: &Finding) -> String {
     let (code, field) = (finding.code(), &finding.field);
     let colon = if field.is_empty() { "" } else { ": " };
     let message = finding.message();
-    shortened(&format!("{subject}: {severity}{code} {field}{colon}{message}"), MAX_WARNING)
+    shortened(&format!("{subject}: {severity}{code} {field}{colon}{message}"))
 }
 
-fn warnings(all: impl Iterator<Item = String>, request: &AdmissionRequest) -> Option<Vec<String>> {
-    let (mut kept, mut len, mut left) = (Vec::<String>::new(), 0_usize, 0_usize);
-    for warning in all {
+fn warnings(request: &AdmissionRequest, findings: &[&Finding]) -> Option<Vec<String>> {
+    let subject = subject(request);
+    let (mut kept, mut len, mut left) = (Vec::new(), 0_usize, 0_usize);
+    for finding in findings {
+        let warning = warning(&subject, finding);
         let longer = len.saturating_add(warning.chars().count());
         if left > 0 || longer > MAX_WARNINGS {
             left = left.saturating_add(1);
@@ -137,20 +133,18 @@ fn warnings(all: impl Iterator<Item = String>, request: &AdmissionRequest) -> Op
     if left > 0 {
         let kind = request.kind.kind.to_lowercase();
         kept.push(format!(
-            "corsward: {}: and {left} more; `kubectl get {kind} -o yaml` shows all of them",
-            subject(request)
+            "corsward: {subject}: and {left} more; `kubectl get {kind} -o yaml` shows all of them"
         ));
     }
     (!kept.is_empty()).then_some(kept)
 }
 
-fn shortened(text: &str, max: usize) -> String {
+fn shortened(text: &str) -> String {
     let text = printable(text);
-    if text.chars().count() <= max {
+    if text.chars().count() <= MAX_WARNING {
         return text;
     }
-    let kept = text.chars().take(max.saturating_sub(1));
-    kept.chain(['…']).collect()
+    text.chars().take(MAX_WARNING.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// A header and a terminal must stand it.
