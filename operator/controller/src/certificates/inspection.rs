@@ -1,5 +1,6 @@
 //! Inspection of a Secret that should hold certificates: parsed, verified, and dated.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
-use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_parser::prelude::{ASN1Time, FromDer as _, X509Certificate};
 
 use super::Content;
 
@@ -27,9 +28,8 @@ pub struct Damage(&'static str, String);
 #[derive(Clone, Debug)]
 pub(super) struct Certificate {
     der: CertificateDer<'static>,
-    not_before: u64,
-    /// Its end, in seconds of the Unix epoch.
-    pub(super) not_after: u64,
+    /// In seconds of the Unix epoch.
+    pub(super) valid: Range<u64>,
     may_sign: bool,
 }
 
@@ -57,24 +57,23 @@ impl Certificate {
     fn of(der: CertificateDer<'static>) -> Option<Self> {
         let (_, parsed) = X509Certificate::from_der(&der).ok()?;
         let (validity, may_sign) = (parsed.validity(), parsed.is_ca());
-        let seconds = |time: i64| u64::try_from(time).unwrap_or_default();
-        let not_before = seconds(validity.not_before.timestamp());
-        let not_after = seconds(validity.not_after.timestamp());
-        Some(Self { der, not_before, not_after, may_sign })
+        let seconds = |time: ASN1Time| u64::try_from(time.timestamp()).unwrap_or_default();
+        let valid = seconds(validity.not_before)..seconds(validity.not_after);
+        Some(Self { der, valid, may_sign })
     }
 
     pub(super) const fn age(&self, now: UnixTime) -> Duration {
-        Duration::from_secs(now.as_secs().saturating_sub(self.not_before))
+        Duration::from_secs(now.as_secs().saturating_sub(self.valid.start))
     }
 
     /// Two thirds of its life are over.
     pub(super) fn is_old(&self, now: UnixTime) -> bool {
-        let life = self.not_after.saturating_sub(self.not_before);
+        let life = self.valid.end.saturating_sub(self.valid.start);
         self.age(now).as_secs().saturating_mul(3) >= life.saturating_mul(2)
     }
 
     fn check_date(&self, field: &'static str, now: UnixTime) -> Result<(), Damage> {
-        let is_valid = (self.not_before..self.not_after).contains(&now.as_secs());
+        let is_valid = self.valid.contains(&now.as_secs());
         is_valid.then_some(()).ok_or_else(|| Damage(field, "is not valid today".to_owned()))
     }
 }

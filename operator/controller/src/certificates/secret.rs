@@ -139,7 +139,7 @@ impl SecretStore {
             Ok(Leaf { certificate, certified }) => {
                 self.serving.0.send_replace(Some(Arc::new(certified)));
                 self.settled.send_replace(true);
-                self.metrics.certificate(certificate.not_after);
+                self.metrics.certificate(certificate.valid.end);
                 info!(secret, namespace, "the webhook serves the Secret's certificate");
                 let is_bundle = certificates(&content.authorities, "ca.crt").is_ok();
                 if !is_bundle {
