@@ -17,13 +17,7 @@ use crate::args::ProbeArgs;
 /// Interval of retries.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
-/// A client whose requests have no body.
-pub(crate) type HttpClient = Client<HttpConnector, Empty<Bytes>>;
-
-/// A client for plain HTTP.
-pub(crate) fn client() -> HttpClient {
-    Client::builder(TokioExecutor::new()).build_http()
-}
+type HttpClient = Client<HttpConnector, Empty<Bytes>>;
 
 /// Asks each address until it answers with success or the time is up, and says what came of it. `true`: all of them did.
 ///
@@ -31,7 +25,7 @@ pub(crate) fn client() -> HttpClient {
 ///
 /// Fails if `out` cannot be written.
 pub async fn probe(args: &ProbeArgs, out: &mut impl Write) -> Result<bool> {
-    let client = client();
+    let client: HttpClient = Client::builder(TokioExecutor::new()).build_http();
     let start = Instant::now();
     let deadline = start.checked_add(Duration::from_secs(args.seconds)).unwrap_or(start);
     let mut all = true;

@@ -84,14 +84,14 @@ impl SecretStore {
 
     /// Loads what is there, and writes what should be.
     async fn look(&mut self, secrets: &Api<Secret>, leads: bool) {
-        let (found, now) = (self.known.as_ref().map(content), UnixTime::now());
-        if let Some(content) = &found {
-            self.load(content, now);
+        let now = UnixTime::now();
+        if let Some(secret) = &self.known {
+            self.load(&content(secret), now);
         }
         let (secret, namespace) = (&self.name, &self.namespace);
         if self.external {
             let missing = (Content::default(), None);
-            if found.is_none() && self.seen.replace(missing.clone()) != Some(missing) {
+            if self.known.is_none() && self.seen.replace(missing.clone()) != Some(missing) {
                 error!(
                     secret,
                     namespace,
@@ -103,10 +103,10 @@ impl SecretStore {
             return;
         }
         // Whoever is first makes it; only the leader replaces it, so that two replicas never take turns.
-        if found.is_some() && !leads {
+        if self.known.is_some() && !leads {
             return;
         }
-        let kept = self.keep(secrets, found.as_ref(), now).await;
+        let kept = self.keep(secrets, now).await;
         let (secret, namespace) = (&self.name, &self.namespace);
         match self.error_log.news(kept.err().map(|error| format!("{error:#}"))) {
             Some(News::Failed(error)) => error!(
@@ -163,13 +163,10 @@ impl SecretStore {
         self.seen = Some((content.clone(), damage));
     }
 
-    async fn keep(
-        &mut self,
-        secrets: &Api<Secret>,
-        found: Option<&Content>,
-        now: UnixTime,
-    ) -> Result<()> {
-        let Some((why, content)) = step(found, &self.names, now) else { return Ok(()) };
+    async fn keep(&mut self, secrets: &Api<Secret>, now: UnixTime) -> Result<()> {
+        let found = self.known.as_ref().map(content);
+        let step = step(found.as_ref(), &self.names, now);
+        let Some((why, content)) = step else { return Ok(()) };
         let secret = self.written(content.context("no certificate can be made")?);
         let (name, namespace) = (&self.name, &self.namespace);
         let params = PostParams::default();

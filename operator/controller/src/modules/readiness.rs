@@ -8,13 +8,16 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::future::join_all;
 use http_body_util::Empty;
+use hyper::body::Bytes;
 use hyper::{Request, StatusCode};
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::{Api, Client};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::probe::{self, HttpClient};
 use crate::watches::{self, WatchEvent};
 
 /// The message before the first poll.
@@ -27,6 +30,8 @@ const RESYNC_INTERVAL: Duration = Duration::from_secs(30);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 /// Most missing servers that a message names.
 const MAX_NAMED: usize = 3;
+
+type ProbeClient = HttpClient<HttpConnector, Empty<Bytes>>;
 
 /// The servers of modules.
 #[derive(Clone, Debug)]
@@ -51,7 +56,7 @@ pub(super) async fn watch(
     let selector = format!("kubernetes.io/service-name={}", servers.service);
     let mut events = watches::of_labels(slices, "EndpointSlice", &selector);
     let (mut known, mut listed) = (BTreeMap::new(), false);
-    let client = probe::client();
+    let client = HttpClient::builder(TokioExecutor::new()).build_http();
     loop {
         let leads = *leading.borrow_and_update();
         let verdict = if leads && listed {
@@ -89,7 +94,7 @@ impl ModuleServers {
     /// Asks every server for the module, and says why it cannot be named. A server that stops counts for as long as it answers.
     async fn ask(
         &self,
-        client: &HttpClient,
+        client: &ProbeClient,
         endpoints: &BTreeMap<SocketAddr, bool>,
     ) -> Option<String> {
         let Self { namespace, service, path, .. } = self;
@@ -148,7 +153,7 @@ fn endpoints<'s>(
 }
 
 /// The status of a module server's answer for a module.
-async fn status(client: &HttpClient, addr: SocketAddr, path: &str) -> Result<StatusCode, String> {
+async fn status(client: &ProbeClient, addr: SocketAddr, path: &str) -> Result<StatusCode, String> {
     let request = Request::head(format!("http://{addr}{path}")).body(Empty::new());
     let request = request.map_err(|error| error.to_string())?;
     let answer = tokio::time::timeout(REQUEST_TIMEOUT, client.request(request)).await;
@@ -203,7 +208,7 @@ mod tests {
             port: 1,
             path: "/x".into(),
         };
-        let client = probe::client();
+        let client = HttpClient::builder(TokioExecutor::new()).build_http();
         assert_eq!(
             servers.ask(&client, &BTreeMap::new()).await.unwrap(),
             "no module server is ready: the Service `corsward-system/corsward` has no ready endpoint"
