@@ -47,9 +47,6 @@ const MAX_CONCURRENT: usize = 8;
 /// Memory budget in bytes for buffered bodies of reviews; a further review waits until there is room for it.
 const MAX_KEPT: usize = 64 * 1024 * 1024;
 
-/// The words of a request that comes too late.
-const STOPS: &str = "the operator stops";
-
 /// The state of a request's handler.
 #[derive(Debug)]
 struct Asking {
@@ -205,7 +202,7 @@ impl Asking {
 /// Waits for so many permits.
 async fn permits(semaphore: &Semaphore, count: usize) -> Result<SemaphorePermit<'_>, NoReview> {
     let permits = semaphore.acquire_many(u32::try_from(count).unwrap_or(u32::MAX)).await;
-    permits.map_err(|_| (StatusCode::SERVICE_UNAVAILABLE, STOPS.to_owned()))
+    permits.map_err(|_| (StatusCode::SERVICE_UNAVAILABLE, "the operator stops".to_owned()))
 }
 
 #[cfg(test)]
