@@ -47,8 +47,7 @@ pub(crate) fn corsward(args: &[&str], input: &str) -> CommandOutput {
     run(command().args(args), input).unwrap()
 }
 
-/// The binary, without arguments.
-pub(crate) fn command() -> Command {
+fn command() -> Command {
     Command::new(env!("CARGO_BIN_EXE_corsward-operator"))
 }
 

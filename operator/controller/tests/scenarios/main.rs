@@ -13,4 +13,3 @@ mod harness;
 mod outputs;
 mod restart;
 mod snapshots;
-mod stop;
